@@ -1,0 +1,312 @@
+//! Exact money: prices, quantities, amounts and rates.
+//!
+//! | operation | gives |
+//! |---|---|
+//! | [`Price::notional`] (price x quantity) | an [`Amount`] of the quote asset |
+//! | [`Amount::try_add`], [`Amount::try_sub`] | an [`Amount`] of the same asset |
+//! | [`Amount::at_rate`] | the share of an amount, rounded half up to 8 places |
+//! | [`Quantity::try_add`] | a [`Quantity`] |
+//! | [`Quantity::try_sub`] | `None` when nothing is left |
+//!
+//! The text form is a plain decimal (`"61583.22"`): no exponent, no sign but a leading minus for
+//! amounts, at most 28 digits. Zeros at the end mean nothing: `1.50` equals `1.5`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use thiserror::Error;
+
+/// What one unit of the base asset costs, in units of the quote asset; more than zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Price(Decimal);
+
+/// How much of an asset; more than zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quantity(Decimal);
+
+/// A sum of one asset, of either sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Amount(Decimal);
+
+/// A share such as a fee: 0.001 is ten basis points. Between 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(Decimal);
+
+/// A result that 28 digits cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the result has more than 28 digits")]
+pub struct Overflow;
+
+/// Why a text or number is not money.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MoneyError {
+    /// Not a plain decimal.
+    #[error("must be a plain decimal number in text, for example \"0.015\"")]
+    NotDecimal,
+    /// Zero or less where only a positive value makes sense.
+    #[error("must be more than zero, for example \"0.015\"")]
+    NotPositive,
+    /// A rate outside 0 to 1.
+    #[error("must be between 0 and 1, for example \"0.001\"")]
+    NotRate,
+}
+
+/// Places that amounts of any asset are rounded to, as venues of this field do.
+const AMOUNT_PLACES: u32 = 8;
+
+/// Reads digits, at most one point and, when `signed`, a leading minus.
+fn plain_decimal(text: &str, signed: bool) -> Result<Decimal, MoneyError> {
+    let digits = if signed { text.strip_prefix('-').unwrap_or(text) } else { text };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if text.len() > 40 || !all_digits(whole) || !all_digits(fraction) {
+        return Err(MoneyError::NotDecimal);
+    }
+    // `from_str_exact` refuses what it cannot hold instead of rounding it.
+    Decimal::from_str_exact(text).map(|d| d.normalize()).or(Err(MoneyError::NotDecimal))
+}
+
+// === impl Price ===
+
+impl Price {
+    /// A price from a decimal.
+    ///
+    /// # Errors
+    /// [`MoneyError::NotPositive`] for zero or less.
+    pub fn try_new(value: Decimal) -> Result<Self, MoneyError> {
+        if value > Decimal::ZERO {
+            Ok(Self(value.normalize()))
+        } else {
+            Err(MoneyError::NotPositive)
+        }
+    }
+
+    /// The decimal inside.
+    #[must_use]
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    /// What `quantity` costs at this price, in the quote asset.
+    ///
+    /// # Errors
+    /// [`Overflow`] when the exact product has more than 28 digits.
+    pub fn notional(self, quantity: Quantity) -> Result<Amount, Overflow> {
+        // Both mantissas are multiplied as integers, because the library's own product rounds in
+        // silence when it runs out of digits. Normalised operands leave no zeros to trim below.
+        let mantissa = self.0.mantissa().checked_mul(quantity.0.mantissa()).ok_or(Overflow)?;
+        let scale = self.0.scale().saturating_add(quantity.0.scale());
+        let product = Decimal::try_from_i128_with_scale(mantissa, scale).or(Err(Overflow))?;
+        Ok(Amount(product.normalize()))
+    }
+}
+
+// === impl Quantity ===
+
+impl Quantity {
+    /// A quantity from a decimal.
+    ///
+    /// # Errors
+    /// [`MoneyError::NotPositive`] for zero or less.
+    pub fn try_new(value: Decimal) -> Result<Self, MoneyError> {
+        if value > Decimal::ZERO {
+            Ok(Self(value.normalize()))
+        } else {
+            Err(MoneyError::NotPositive)
+        }
+    }
+
+    /// The decimal inside.
+    #[must_use]
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    /// The same quantity as an amount of its asset.
+    #[must_use]
+    pub const fn amount(self) -> Amount {
+        Amount(self.0)
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// [`Overflow`] when it cannot be held.
+    pub fn try_add(self, other: Self) -> Result<Self, Overflow> {
+        self.0.checked_add(other.0).map(|sum| Self(sum.normalize())).ok_or(Overflow)
+    }
+
+    /// What is left after taking `other` away; `None` when nothing is.
+    #[must_use]
+    pub fn try_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).and_then(|rest| Self::try_new(rest).ok())
+    }
+}
+
+// === impl Amount ===
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// An amount from a decimal.
+    #[must_use]
+    pub fn new(value: Decimal) -> Self {
+        Self(value.normalize())
+    }
+
+    /// The decimal inside.
+    #[must_use]
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// [`Overflow`] when it cannot be held.
+    pub fn try_add(self, other: Self) -> Result<Self, Overflow> {
+        self.0.checked_add(other.0).map(Self::new).ok_or(Overflow)
+    }
+
+    /// The difference.
+    ///
+    /// # Errors
+    /// [`Overflow`] when it cannot be held.
+    pub fn try_sub(self, other: Self) -> Result<Self, Overflow> {
+        self.0.checked_sub(other.0).map(Self::new).ok_or(Overflow)
+    }
+
+    /// The share of this amount, rounded half away from zero to 8 places.
+    ///
+    /// # Errors
+    /// [`Overflow`] when it cannot be held.
+    pub fn at_rate(self, rate: Rate) -> Result<Self, Overflow> {
+        let share = self.0.checked_mul(rate.0).ok_or(Overflow)?;
+        let rounded =
+            share.round_dp_with_strategy(AMOUNT_PLACES, RoundingStrategy::MidpointAwayFromZero);
+        Ok(Self::new(rounded))
+    }
+
+    /// Less than zero.
+    #[must_use]
+    pub fn is_negative(self) -> bool {
+        self.0 < Decimal::ZERO
+    }
+
+    /// The distance from zero.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+}
+
+// === impl Rate ===
+
+impl Rate {
+    /// No share at all.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// A rate from a decimal.
+    ///
+    /// # Errors
+    /// [`MoneyError::NotRate`] outside 0 to 1.
+    pub fn try_new(value: Decimal) -> Result<Self, MoneyError> {
+        if value >= Decimal::ZERO && value <= Decimal::ONE {
+            Ok(Self(value.normalize()))
+        } else {
+            Err(MoneyError::NotRate)
+        }
+    }
+
+    /// The decimal inside.
+    #[must_use]
+    pub const fn decimal(self) -> Decimal {
+        self.0
+    }
+}
+
+macro_rules! text_form {
+    ($type:ident, $read:expr) => {
+        impl FromStr for $type {
+            type Err = MoneyError;
+
+            fn from_str(text: &str) -> Result<Self, MoneyError> {
+                $read(text)
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+text_form!(Price, |text| plain_decimal(text, false).and_then(Price::try_new));
+text_form!(Quantity, |text| plain_decimal(text, false).and_then(Quantity::try_new));
+text_form!(Amount, |text| plain_decimal(text, true).map(Amount::new));
+text_form!(Rate, |text| plain_decimal(text, false).and_then(Rate::try_new));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn text_is_read_exactly_and_written_plainly() {
+        let price: Price = "61583.220".parse().unwrap();
+        assert_eq!(price.to_string(), "61583.22");
+        let amount: Amount = "-0.00000001".parse().unwrap();
+        assert_eq!(amount.to_string(), "-0.00000001");
+    }
+
+    #[test]
+    fn what_is_not_a_plain_decimal_is_refused() {
+        for bad in
+            ["", ".", "1.", ".5", "1e3", "+1", " 1", "1 ", "NaN", "inf", "0x1", "1_000", "--1"]
+        {
+            assert_eq!(bad.parse::<Price>(), Err(MoneyError::NotDecimal), "{bad:?}");
+        }
+        assert_eq!("-1".parse::<Price>(), Err(MoneyError::NotDecimal));
+        assert_eq!("0.000".parse::<Quantity>(), Err(MoneyError::NotPositive));
+        assert_eq!("1.1".parse::<Rate>(), Err(MoneyError::NotRate));
+        let thirty_digits = "123456789012345678901234567890";
+        assert_eq!(thirty_digits.parse::<Amount>(), Err(MoneyError::NotDecimal));
+        let too_fine = "0.00000000000000000000000000001";
+        assert_eq!(too_fine.parse::<Amount>(), Err(MoneyError::NotDecimal));
+    }
+
+    #[test]
+    fn notional_is_exact_or_refused() {
+        let price: Price = "61583.22".parse().unwrap();
+        let quantity: Quantity = "0.00123".parse().unwrap();
+        assert_eq!(price.notional(quantity).unwrap().to_string(), "75.7473606");
+        let fine: Price = "1.00000000000001".parse().unwrap();
+        let finer: Quantity = "1.000000000000000001".parse().unwrap();
+        assert_eq!(fine.notional(finer), Err(Overflow));
+    }
+
+    #[test]
+    fn a_fee_rounds_half_up_at_the_eighth_place() {
+        let amount: Amount = "0.00005".parse().unwrap();
+        let rate: Rate = "0.0001".parse().unwrap();
+        assert_eq!(amount.at_rate(rate).unwrap().to_string(), "0.00000001");
+    }
+
+    proptest! {
+        #[test]
+        fn text_survives_a_round_trip(units in 1i64..i64::MAX, scale in 0u32..12) {
+            let price = Price::try_new(Decimal::new(units, scale)).unwrap();
+            prop_assert_eq!(price.to_string().parse::<Price>().unwrap(), price);
+        }
+
+        #[test]
+        fn taking_back_what_was_added_changes_nothing(a in any::<i64>(), b in any::<i64>()) {
+            let (a, b) = (Amount::new(Decimal::new(a, 8)), Amount::new(Decimal::new(b, 5)));
+            prop_assert_eq!(a.try_add(b).unwrap().try_sub(b).unwrap(), a);
+        }
+    }
+}
