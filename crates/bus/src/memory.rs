@@ -1,0 +1,140 @@
+//! The carrier within one process: a message is handed to its listeners on the spot.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::carrier::{Carrier, CarrierError, Health, Receipt, Sink, Subscription, matches};
+
+/// A bus within one process.
+pub(crate) struct Memory {
+    shared: Arc<Mutex<Shared>>,
+    health: watch::Sender<Health>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// By channel or pattern, then by the number of the subscription.
+    sinks: BTreeMap<String, BTreeMap<u64, Sink>>,
+    /// How many of the names in `sinks` are patterns, so that most messages need not look.
+    patterns: usize,
+    keys: BTreeMap<String, (Bytes, Instant)>,
+    next: u64,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self { shared: Arc::default(), health: watch::Sender::new(Health::Up) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
+        lock(&self.shared)
+    }
+}
+
+/// A listener that panicked did so outside the lock, so what it guards is whole.
+fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn listeners(&self, channel: &str) -> Vec<Sink> {
+        let exact = self.sinks.get(channel).into_iter().flat_map(BTreeMap::values);
+        if self.patterns == 0 {
+            return exact.cloned().collect();
+        }
+        let by_pattern = self
+            .sinks
+            .iter()
+            .filter(|(name, _)| name.contains('*') && matches(name, channel))
+            .flat_map(|(_, sinks)| sinks.values());
+        exact.chain(by_pattern).cloned().collect()
+    }
+}
+
+impl Carrier for Memory {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    fn publish(&self, channel: &str, payload: Bytes, receipt: Receipt) {
+        // The lock is not held while listeners run: they may publish themselves.
+        let listeners = self.lock().listeners(channel);
+        let count = u64::try_from(listeners.len()).unwrap_or(u64::MAX);
+        for listener in listeners {
+            listener(channel, payload.clone());
+        }
+        receipt(Ok(count));
+    }
+
+    fn subscribe(
+        &self,
+        channel: String,
+        sink: Sink,
+    ) -> BoxFuture<'_, Result<Subscription, CarrierError>> {
+        let mut shared = self.lock();
+        let number = shared.next;
+        shared.next += 1;
+        let listeners = shared.sinks.entry(channel.clone()).or_default();
+        let is_first = listeners.is_empty();
+        listeners.insert(number, sink);
+        if is_first && channel.contains('*') {
+            shared.patterns += 1;
+        }
+        drop(shared);
+        let shared = Arc::clone(&self.shared);
+        let subscription = Subscription::new(move || {
+            let mut shared = lock(&shared);
+            let Some(listeners) = shared.sinks.get_mut(&channel) else { return };
+            listeners.remove(&number);
+            if listeners.is_empty() {
+                shared.sinks.remove(&channel);
+                if channel.contains('*') {
+                    shared.patterns -= 1;
+                }
+            }
+        });
+        ready(Ok(subscription)).boxed()
+    }
+
+    fn put(
+        &self,
+        key: String,
+        value: Bytes,
+        ttl: Duration,
+    ) -> BoxFuture<'_, Result<(), CarrierError>> {
+        self.lock().keys.insert(key, (value, Instant::now() + ttl));
+        ready(Ok(())).boxed()
+    }
+
+    fn remove(&self, key: String) -> BoxFuture<'_, Result<(), CarrierError>> {
+        self.lock().keys.remove(&key);
+        ready(Ok(())).boxed()
+    }
+
+    fn scan(&self, pattern: &'static str) -> BoxFuture<'_, Result<Vec<Bytes>, CarrierError>> {
+        let now = Instant::now();
+        let mut shared = self.lock();
+        shared.keys.retain(|_, (_, expires)| *expires > now);
+        let found = shared.keys.iter().filter(|(key, _)| matches(pattern, key));
+        let values = found.map(|(_, (value, _))| value.clone()).collect();
+        ready(Ok(values)).boxed()
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory")
+    }
+}

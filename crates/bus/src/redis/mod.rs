@@ -1,0 +1,169 @@
+//! The carrier over Redis: one connection that speaks RESP3, publishes and subscribes.
+//!
+//! The connection is our own, because what matters on a bus is exactly what general clients leave
+//! open: hearing again after any outage, knowing that one hears, and a round trip that costs little
+//! more than the two hops through the server. One task owns the socket; senders append to a
+//! buffer that it writes in one go, and it hands each message to its listener where it is read.
+//!
+//! # Invariants
+//!
+//! * Health is `Up` from the first heartbeat that this connection published and heard itself, until
+//!   none is heard for [`SILENCE_MAX`]; then the connection is made anew, without end.
+//! * After each reconnect every subscription that is still held stands again before health is `Up`.
+//! * A command whose reply was cut off ends as `Lost`; one that was never written as `NotSent`.
+
+mod connection;
+mod resp;
+mod state;
+mod stream;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wire::{AgentName, InstanceId, topics};
+
+pub use url::{RedisUrl, RedisUrlError};
+
+use crate::Stats;
+use crate::carrier::{Carrier, CarrierError, Health, Receipt, Sink, Subscription};
+use connection::Connection;
+use state::{Expect, Reply, Shared};
+
+/// How often the connection publishes a heartbeat to itself.
+const HEARTBEAT: Duration = Duration::from_millis(400);
+
+/// How long it may hear none before it is given up.
+const SILENCE_MAX: Duration = Duration::from_millis(1500);
+
+/// How long to wait before the next attempt to connect.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A connection to Redis that is made again for as long as this lives.
+pub(crate) struct Redis {
+    shared: Arc<Shared>,
+    health: watch::Receiver<Health>,
+    stop: CancellationToken,
+    _tasks: TaskTracker,
+}
+
+impl Redis {
+    pub(crate) fn connect(url: RedisUrl, name: &AgentName, stats: Arc<Stats>) -> Self {
+        let echo = topics::reply(name, &InstanceId::random());
+        let shared = Arc::new(Shared::new(echo, stats));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let down = Health::Down("connecting to Redis for the first time".into());
+        let (tell, health) = watch::channel(down);
+        let connection = Connection { url, shared: Arc::clone(&shared), health: tell };
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = connection.keep() => {}
+            }
+        });
+        Self { shared, health, stop, _tasks: tasks }
+    }
+
+    async fn ask(&self, words: &[&[u8]]) -> Result<Reply, CarrierError> {
+        let (sender, reply) = tokio::sync::oneshot::channel();
+        self.shared.send(words, Expect::Reply(sender));
+        reply.await.unwrap_or(Err(CarrierError::Lost))
+    }
+}
+
+impl Carrier for Redis {
+    fn kind(&self) -> &'static str {
+        "redis"
+    }
+
+    fn publish(&self, channel: &str, payload: Bytes, receipt: Receipt) {
+        let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), &payload];
+        self.shared.send(&words, Expect::Receipt(receipt));
+    }
+
+    fn subscribe(
+        &self,
+        channel: String,
+        sink: Sink,
+    ) -> BoxFuture<'_, Result<Subscription, CarrierError>> {
+        async move {
+            let (number, stands) = self.shared.subscribe(&channel, sink);
+            let shared = Arc::clone(&self.shared);
+            let subscription = Subscription::new(move || shared.unsubscribe(&channel, number));
+            match stands.await {
+                Ok(Ok(())) => Ok(subscription),
+                Ok(Err(error)) => Err(error),
+                Err(_closed) => Err(CarrierError::Lost),
+            }
+        }
+        .boxed()
+    }
+
+    fn put(
+        &self,
+        key: String,
+        value: Bytes,
+        ttl: Duration,
+    ) -> BoxFuture<'_, Result<(), CarrierError>> {
+        async move {
+            let ttl_ms = ttl.as_millis().to_string();
+            let words: [&[u8]; 5] = [b"SET", key.as_bytes(), &value, b"PX", ttl_ms.as_bytes()];
+            self.ask(&words).await.map(drop)
+        }
+        .boxed()
+    }
+
+    fn remove(&self, key: String) -> BoxFuture<'_, Result<(), CarrierError>> {
+        async move { self.ask(&[b"DEL", key.as_bytes()]).await.map(drop) }.boxed()
+    }
+
+    fn scan(&self, pattern: &'static str) -> BoxFuture<'_, Result<Vec<Bytes>, CarrierError>> {
+        async move {
+            let (mut cursor, mut keys) = (Bytes::from_static(b"0"), Vec::new());
+            loop {
+                let words: [&[u8]; 6] =
+                    [b"SCAN", &cursor, b"MATCH", pattern.as_bytes(), b"COUNT", b"1000"];
+                let (next, found) = self.ask(&words).await?.cursor()?;
+                keys.extend(found);
+                if next == "0" {
+                    break;
+                }
+                cursor = next;
+            }
+            // A scan may name a key twice.
+            keys.sort_unstable();
+            keys.dedup();
+            if keys.is_empty() {
+                return Ok(Vec::new());
+            }
+            let words: Vec<&[u8]> =
+                std::iter::once(&b"MGET"[..]).chain(keys.iter().map(|key| &key[..])).collect();
+            self.ask(&words).await?.texts()
+        }
+        .boxed()
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("health", &*self.health.borrow()).finish_non_exhaustive()
+    }
+}
