@@ -26,3 +26,6 @@ pub mod portfolio;
 pub mod simulate;
 pub mod stats;
 pub mod var;
+
+#[cfg(test)]
+mod sample;
