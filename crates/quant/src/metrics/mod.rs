@@ -240,7 +240,8 @@ fn drawdown_of_logs(logs: &[f64]) -> f64 {
         peak = peak.max(wealth);
         deepest = deepest.min(wealth - peak);
     }
-    -deepest.exp_m1()
+    // A plain minus would turn no drawdown into negative zero.
+    deepest.exp_m1().abs()
 }
 
 #[cfg(test)]

@@ -75,19 +75,19 @@ impl FeasibleSet {
         face
     }
 
-    /// Takes out what the solver leaves of rounding: weights next to a bound go onto it, and the
+    /// Takes out what the solver leaves of rounding: weights within `snap` of a bound go onto it, and the
     /// difference of the sum from one is spread over the room of the others. `None` when the
     /// candidate is further from feasible than rounding explains.
-    pub(super) fn settle(&self, candidate: &[f64], tolerance: f64) -> Option<Vec<f64>> {
+    pub(super) fn settle(&self, candidate: &[f64], tolerance: f64, snap: f64) -> Option<Vec<f64>> {
         let mut weights = candidate.to_vec();
         for (asset, weight) in weights.iter_mut().enumerate() {
             let (lower, upper) = (self.lower[asset], self.upper[asset]);
             if !weight.is_finite() || *weight < lower - tolerance || *weight > upper + tolerance {
                 return None;
             }
-            if *weight - lower <= 1e-8 {
+            if *weight - lower <= snap {
                 *weight = lower;
-            } else if upper - *weight <= 1e-8 {
+            } else if upper - *weight <= snap {
                 *weight = upper;
             }
         }

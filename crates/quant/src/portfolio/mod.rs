@@ -161,9 +161,9 @@ pub enum SolverStatus {
     NotNeeded,
     /// To full accuracy.
     Solved,
-    /// To reduced accuracy; accepted only with a proof.
+    /// To reduced accuracy by its own account; accepted only with a proof.
     AlmostSolved,
-    /// In no solution.
+    /// In no solution by its own account; accepted only with a proof.
     Failed,
 }
 
@@ -214,8 +214,8 @@ pub struct Portfolio {
     pub status: SolverStatus,
     /// Interior-point iterations, over all working sets.
     pub iterations: u32,
-    /// Proven bound on how much better any other portfolio is, relative to the variance (or to
-    /// the ratio, for [`Objective::MaximumSharpe`]).
+    /// Proven bound on how much better any other portfolio is, relative to the variance (at least
+    /// a millionth of the assets' mean variance), or to the ratio for [`Objective::MaximumSharpe`].
     pub gap: f64,
     /// Share of the shrinkage target in the covariance, when it was shrunk.
     pub shrinkage: Option<f64>,

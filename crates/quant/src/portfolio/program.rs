@@ -17,6 +17,9 @@ use super::{
 const WORKING_SET_MIN: usize = 60;
 /// Variances below this share of the assets' mean variance are rounding.
 const VARIANCE_SHARE_MIN: f64 = 1e-14;
+/// Below this share of the assets' mean variance, a variance is judged by its absolute error: a
+/// perfect hedge has none, and no error is small against it.
+const VARIANCE_SHARE_RELATIVE: f64 = 1e-6;
 /// How far the solver's weights may be from feasible; the rest is taken out.
 const SOLVER_TOLERANCE: f64 = 1e-6;
 
@@ -27,6 +30,15 @@ struct Problem<'a> {
     objective: Objective,
     /// Mean variance of the assets.
     variance_scale: f64,
+}
+
+/// How the solver is set for one attempt.
+#[derive(Clone, Copy)]
+struct Attempt {
+    /// Expected variance as a share of the assets' mean variance.
+    rescale: f64,
+    /// Relative and absolute accuracy asked for.
+    tolerance: f64,
 }
 
 /// What the solver gave for a working set.
@@ -82,40 +94,44 @@ pub(super) fn solve(
 
 impl Problem<'_> {
     /// Solves over a few assets, asks the proof which are missing, and repeats. It ends: the set
-    /// grows each time, and with all assets in it the answer is proved or refused.
+    /// grows each time, and with all assets in it each attempt is made once.
     fn sift(&self) -> Result<Portfolio, PortfolioError> {
         let assets = self.estimates.mean.len();
         let mut working = self.first_working_set();
         let mut iterations = 0;
-        let mut rescale = 1.0;
-        loop {
-            let (candidate, spent) = self.run(&working, rescale);
+        let mut last = (SolverStatus::Failed, f64::INFINITY);
+        let mut attempts = vec![
+            Attempt { rescale: 1.0, tolerance: 1e-8 },
+            Attempt { rescale: 1.0, tolerance: 1e-11 },
+        ];
+        while let Some(attempt) = attempts.last().copied() {
+            let (candidate, spent) = self.run(&working, attempt);
             iterations += spent;
-            let status = candidate.as_ref().map_or(SolverStatus::Failed, |c| c.status);
-            let mut gap = f64::INFINITY;
-            if let Some(candidate) = candidate {
+            if let Some(candidate) = &candidate {
                 self.refuse_riskless(&candidate.weights)?;
-                let proof = self.prove(&candidate);
-                gap = proof.gap;
-                if gap <= GAP_MAX {
-                    return Ok(self.portfolio(candidate.weights, status, iterations, gap));
+                let proof = self.prove(candidate);
+                last = (candidate.status, proof.gap);
+                if proof.gap <= GAP_MAX {
+                    let weights = candidate.weights.clone();
+                    return Ok(self.portfolio(weights, candidate.status, iterations, proof.gap));
                 }
                 if working.len() < assets {
-                    self.grow(&mut working, &candidate, &proof.prices);
+                    self.grow(&mut working, candidate, &proof.prices);
                     continue;
                 }
+                // The scale of the answer is worth an attempt when it is far from the assets'.
                 let share = self.variance(&candidate.weights) / self.variance_scale;
-                // One more attempt at the scale of the answer, when that is far from the assets'.
-                if rescale >= 1.0 && share < 1e-2 {
-                    rescale = share.max(VARIANCE_SHARE_MIN);
-                    continue;
+                if attempt.rescale >= 1.0 && share < 1e-2 {
+                    let rescale = share.max(VARIANCE_SHARE_MIN);
+                    attempts.insert(0, Attempt { rescale, ..attempt });
                 }
             } else if working.len() < assets {
                 working = (0..assets).collect();
                 continue;
             }
-            return Err(PortfolioError::NotVerified { status, gap });
+            attempts.pop();
         }
+        Err(PortfolioError::NotVerified { status: last.0, gap: last.1 })
     }
 
     fn portfolio(
@@ -142,8 +158,9 @@ impl Problem<'_> {
     }
 
     fn refuse_riskless(&self, weights: &[f64]) -> Result<(), PortfolioError> {
-        let is_ratio = matches!(self.objective, Objective::MaximumSharpe { .. });
-        if is_ratio && self.variance(weights) <= VARIANCE_SHARE_MIN * self.variance_scale {
+        let Objective::MaximumSharpe { risk_free } = self.objective else { return Ok(()) };
+        let is_riskless = self.variance(weights) <= VARIANCE_SHARE_MIN * self.variance_scale;
+        if is_riskless && self.estimates.expected_return(weights) > risk_free {
             return Err(PortfolioError::RisklessExcess);
         }
         Ok(())
@@ -161,7 +178,7 @@ impl Problem<'_> {
         let mean = &self.estimates.mean;
         if let Objective::MaximumSharpe { risk_free } = self.objective {
             let excess = self.estimates.expected_return(weights) - risk_free;
-            if excess <= 0.0 {
+            if excess <= 0.0 || variance <= 0.0 {
                 return Proof { gap: f64::INFINITY, prices: exposure };
             }
             let prices: Vec<f64> = exposure
@@ -172,22 +189,27 @@ impl Problem<'_> {
             let gap = (dot(&prices, weights) - self.set.least(&prices)).max(0.0);
             return Proof { gap, prices };
         }
-        let price = candidate.return_price;
-        let prices: Vec<f64> = exposure.iter().zip(mean).map(|(s, m)| s - price * m).collect();
-        let slack = match self.objective {
-            Objective::MinimumVarianceAtReturn { target } => {
-                let reached = self.estimates.expected_return(weights);
-                let (min, max) = self.set.range(mean);
-                if target - reached > SOLVER_TOLERANCE * (max - min) {
-                    return Proof { gap: f64::INFINITY, prices };
-                }
-                price * (reached - target)
-            }
-            _ => 0.0,
+        let floor = VARIANCE_SHARE_RELATIVE * self.variance_scale;
+        let scale = variance.max(floor);
+        let Objective::MinimumVarianceAtReturn { target } = self.objective else {
+            let gap = (dot(&exposure, weights) - self.set.least(&exposure)).max(0.0) / scale;
+            return Proof { gap, prices: exposure };
         };
-        let difference = dot(&prices, weights) - self.set.least(&prices) + slack;
-        let floor = VARIANCE_SHARE_MIN / GAP_MAX * self.variance_scale;
-        Proof { gap: difference.max(0.0) / variance.max(floor), prices }
+        let (min, max) = self.set.range(mean);
+        let missed = target - self.estimates.expected_return(weights);
+        // With the return priced by its excess over the target, the sum of weights pays for it.
+        let priced = |price: f64| -> Vec<f64> {
+            exposure.iter().zip(mean).map(|(s, m)| s - price * (m - target)).collect()
+        };
+        let bound = |price: f64| self.set.least(&priced(price));
+        let mut price = candidate.return_price;
+        let distance = |bound: f64| (dot(&exposure, weights) - bound).max(0.0) / scale;
+        if distance(bound(price)) > GAP_MAX {
+            price = highest(bound, price);
+        }
+        let is_short = missed > WEIGHT_TOLERANCE * (max - min);
+        let gap = if is_short { f64::INFINITY } else { distance(bound(price)) };
+        Proof { gap, prices: priced(price) }
     }
 
     /// All assets when there are few or when lower bounds hold each of them in; else those that
@@ -238,15 +260,16 @@ impl Problem<'_> {
         working.sort_unstable();
     }
 
-    /// Runs the solver over the working set; `rescale` is the expected variance as a share of the
-    /// assets' mean variance.
-    fn run(&self, working: &[usize], rescale: f64) -> (Option<Candidate>, u32) {
+    /// Runs the solver over the working set. Whatever it ends with is only a candidate, so that a
+    /// last iterate that stopped for lack of progress is looked at too.
+    fn run(&self, working: &[usize], attempt: Attempt) -> (Option<Candidate>, u32) {
         let count = working.len();
         let is_ratio = matches!(self.objective, Objective::MaximumSharpe { .. });
         let columns = if is_ratio { count + 1 } else { count };
-        let scale = self.variance_scale * rescale;
+        let scale = self.variance_scale * attempt.rescale;
         let (equalities, inequalities, return_scale) =
             if is_ratio { self.ratio_rows(working) } else { self.variance_rows(working) };
+        let first_inequality = equalities.limits.len();
         let cones =
             [ZeroConeT(equalities.limits.len()), NonnegativeConeT(inequalities.limits.len())];
         let (a, b) = Rows::stack(equalities, inequalities, columns);
@@ -254,9 +277,9 @@ impl Problem<'_> {
         let settings = DefaultSettings {
             verbose: false,
             max_iter: 200,
-            tol_gap_abs: 1e-11,
-            tol_gap_rel: 1e-11,
-            tol_feas: 1e-11,
+            tol_gap_abs: attempt.tolerance,
+            tol_gap_rel: attempt.tolerance,
+            tol_feas: attempt.tolerance,
             ..DefaultSettings::default()
         };
         let Ok(mut solver) = DefaultSolver::new(&p, &vec![0.0; columns], &a, &b, &cones, settings)
@@ -268,7 +291,7 @@ impl Problem<'_> {
         let status = match solution.status {
             Ended::Solved => SolverStatus::Solved,
             Ended::AlmostSolved => SolverStatus::AlmostSolved,
-            _ => return (None, solution.iterations),
+            _ => SolverStatus::Failed,
         };
         let total = if is_ratio { solution.x[count] } else { 1.0 };
         let mut weights = vec![0.0; self.estimates.mean.len()];
@@ -278,16 +301,33 @@ impl Problem<'_> {
         let return_price = match self.objective {
             // The target is the first inequality.
             Objective::MinimumVarianceAtReturn { .. } => {
-                solution.z[cones_first(&cones)].max(0.0) * scale / return_scale
+                solution.z[first_inequality].max(0.0) * scale / return_scale
             }
             _ => 0.0,
         };
-        let candidate = self.set.settle(&weights, SOLVER_TOLERANCE).map(|weights| Candidate {
-            weights,
+        let settled = self.set.settle(&weights, SOLVER_TOLERANCE, attempt.tolerance);
+        let candidate = settled.map(|weights| Candidate {
+            weights: self.reach_target(weights),
             return_price,
             status,
         });
         (candidate, solution.iterations)
+    }
+
+    /// Gives up as much variance for return as makes up for what the solver left short of the
+    /// target: a mixture with the portfolio of the largest return keeps every bound. The proof is
+    /// taken of the mixture.
+    fn reach_target(&self, weights: Vec<f64>) -> Vec<f64> {
+        let Objective::MinimumVarianceAtReturn { target } = self.objective else { return weights };
+        let reached = self.estimates.expected_return(&weights);
+        if reached >= target {
+            return weights;
+        }
+        let opposite: Vec<f64> = self.estimates.mean.iter().map(|m| -m).collect();
+        let richest = self.set.cheapest(&opposite);
+        let best = self.estimates.expected_return(&richest);
+        let share = ((target - reached) / (best - reached)).clamp(0.0, 1.0);
+        weights.iter().zip(&richest).map(|(w, r)| w + share * (r - w)).collect()
     }
 
     /// The upper triangle of the covariance at the given scale, by columns.
@@ -359,12 +399,26 @@ impl Problem<'_> {
     }
 }
 
-/// The row of the first inequality: after the equalities.
-fn cones_first(cones: &[clarabel::solver::SupportedConeT<f64>]) -> usize {
-    match cones.first() {
-        Some(ZeroConeT(rows)) => *rows,
-        _ => 0,
+/// Where a concave function of a non-negative price is highest, around a first guess: any price
+/// gives a valid bound, so that the search need not be exact.
+fn highest(bound: impl Fn(f64) -> f64, guess: f64) -> f64 {
+    let (mut low, mut high) = (0.0, guess);
+    for _ in 0..60 {
+        if bound(2.0 * high) <= bound(high) {
+            break;
+        }
+        high *= 2.0;
     }
+    high *= 2.0;
+    for _ in 0..100 {
+        let third = (high - low) / 3.0;
+        if bound(low + third) < bound(high - third) {
+            low += third;
+        } else {
+            high -= third;
+        }
+    }
+    f64::midpoint(low, high)
 }
 
 // === impl Rows ===

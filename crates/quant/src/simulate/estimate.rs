@@ -78,7 +78,7 @@ pub(super) fn describe(
     let low = terminal.quantile(tail);
     let value_at_risk = initial_value - low.value;
     // The shortfall of the values is minus their tail mean, so that the loss adds the start.
-    let shortfall = initial_value + empirical_shortfall(&terminal.ascending, tail);
+    let shortfall = initial_value + empirical_shortfall(&terminal.ascending, plan.paths, tail);
     let beyond = |value: f64| (low.value - value).max(0.0) / tail;
     Ok(Outcome {
         paths: plan.paths,

@@ -294,8 +294,14 @@ pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {
 
 /// The type-7 quantile of ascending, non-empty values; `probability` within the unit interval.
 pub(crate) fn quantile_sorted(ascending: &[f64], probability: f64) -> f64 {
+    quantile_of_worst(ascending, ascending.len(), probability)
+}
+
+/// The type-7 quantile of `count` values of which the lowest are given in ascending order, as far
+/// as the quantile needs them.
+pub(crate) fn quantile_of_worst(ascending: &[f64], count: usize, probability: f64) -> f64 {
+    let position = (count - 1) as f64 * probability;
     let last = ascending.len() - 1;
-    let position = last as f64 * probability;
     let below = floor_index(position).min(last);
     let above = (below + 1).min(last);
     let weight = position - below as f64;

@@ -37,10 +37,7 @@ fn nan_and_infinity_are_refused_with_index_and_value() {
 #[test]
 fn a_huge_value_is_refused_and_the_largest_allowed_has_moments() {
     let error = Series::try_new("returns", &[0.0, 1e31], 1).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "returns[1] is 1e31; values must not exceed 1e30 in size"
-    );
+    assert_eq!(error.to_string(), "returns[1] is 1e31; values must not exceed 1e30 in size");
     let edge = [1e30, -1e30, 1e30, 0.0];
     assert!(series(&edge).excess_kurtosis().unwrap().is_finite(), "fourth powers fit");
 }
@@ -81,10 +78,7 @@ fn misaligned_assets_are_refused_with_both_lengths() {
     let error = AssetReturns::try_new(Vec::new(), 1).unwrap_err();
     assert_eq!(error, StatsError::TooShort { series: "assets", len: 0, required: 1 });
     let error = AssetReturns::try_new(vec![vec![0.1, f64::INFINITY]], 1).unwrap_err();
-    assert_eq!(
-        error,
-        StatsError::AssetValue { asset: 0, period: 1, value: f64::INFINITY }
-    );
+    assert_eq!(error, StatsError::AssetValue { asset: 0, period: 1, value: f64::INFINITY });
 }
 
 proptest! {

@@ -1,22 +1,26 @@
 //! The normal tail bent to skewness and kurtosis, with a check of where the bend is valid.
 //!
 //! Cornish & Fisher (1938), as used by Favre & Galeano (2002), replace a normal quantile `z` by
-//! `w(z) = z + (z^2-1) S/6 + (z^3-3z) K/24 - (2z^3-5z) S^2/36` with `K` the excess kurtosis. Where
-//! `w` falls, it is no quantile function: a higher confidence would show a smaller loss (Maillard
-//! 2012). Therefore the losses here are those of the random variable `w(Z)`, `Z` standard normal:
-//! its quantile is `w(z)` wherever `w` rises, and its increasing rearrangement elsewhere
-//! (Chernozhukov, Fernandez-Val & Galichon 2010). Both value at risk and shortfall are exact for
-//! it: its distribution is a sum of normal probabilities between the roots of a cubic, its tail
-//! mean an integral of Hermite polynomials.
+//! `w(z) = z + (z^2-1) S/6 + (z^3-3z) K/24 - (2z^3-5z) S^2/36` with `K` the excess kurtosis. The
+//! result is that formula and the mean of it over the tail, an integral of Hermite polynomials in
+//! closed form: both measures come from one quantile function.
+//!
+//! Where `w` falls, it is no quantile function, and a higher confidence can show a smaller loss
+//! (Maillard 2012). The result says whether `w` rises everywhere, and gives beside the formula the
+//! measures of the random variable `w(Z)`, `Z` standard normal, whose quantile is the increasing
+//! rearrangement of `w` (Chernozhukov, Fernandez-Val & Galichon 2010). They are exact too: its
+//! distribution is a sum of normal probabilities between the roots of a cubic.
 //!
 //! The modified shortfall of Boudt, Peterson & Croux (2008) was not taken: it integrates an
 //! Edgeworth density, another approximation than the one that gives the value at risk, so that it
-//! can fall below it and is then patched by a maximum.
+//! can fall below it even where `w` rises.
 //!
 //! # Invariants
 //!
-//! * Value at risk rises with confidence and the shortfall is never below it, for any `S` and `K`.
-//! * Inside the validity domain value at risk equals the published formula.
+//! * Inside the validity domain both pairs of measures are equal, rise with confidence, and the
+//!   shortfall is never below the value at risk.
+//! * Outside it the coherent pair keeps both properties; the formula's shortfall is raised to its
+//!   value at risk where the integral falls below it.
 
 use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 
@@ -35,9 +39,10 @@ pub struct CornishFisher {
     pub excess_kurtosis: f64,
     /// Whether the transform rises everywhere: the domain of Maillard (2012).
     pub is_in_domain: bool,
-    /// Value at risk by the published formula; outside the domain it can differ from the result,
-    /// and fall as confidence rises.
-    pub value_at_risk_by_formula: f64,
+    /// Value at risk of the rearranged transform; the formula's own inside the domain.
+    pub coherent_value_at_risk: f64,
+    /// Expected shortfall of the rearranged transform; the formula's own inside the domain.
+    pub coherent_expected_shortfall: f64,
 }
 
 /// `w(z)` as a cubic, lowest power first.
@@ -59,9 +64,18 @@ pub(super) fn tail_risk(
     let mean = moments.mean * periods;
     let deviation = moments.deviation(1) * periods.sqrt();
     let transform = Transform::new(skewness, excess_kurtosis);
-    let (quantile, tail_mean) = transform.tail(confidence.tail());
-    let value_at_risk = -(mean + deviation * quantile);
+    let loss = |standard: f64| -(mean + deviation * standard);
     let z = Normal::standard().inverse_cdf(confidence.tail());
+    let value_at_risk = loss(transform.at(z));
+    let tail_mean = transform.partial_mean(-Z_MAX, z) / confidence.tail();
+    let expected_shortfall = loss(tail_mean).max(value_at_risk);
+    let is_in_domain = transform.is_rising();
+    let (coherent_value_at_risk, coherent_expected_shortfall) = if is_in_domain {
+        (value_at_risk, expected_shortfall)
+    } else {
+        let (quantile, tail_mean) = transform.rearranged_tail(confidence.tail());
+        (loss(quantile), loss(tail_mean).max(loss(quantile)))
+    };
     Ok(TailRisk {
         method: Method::CornishFisher,
         confidence: confidence.level(),
@@ -69,13 +83,14 @@ pub(super) fn tail_risk(
         horizon_rule: independent_sums(horizon),
         observations: series.len(),
         value_at_risk,
-        expected_shortfall: (-(mean + deviation * tail_mean)).max(value_at_risk),
+        expected_shortfall,
         tail_observations: series.len() as f64 * confidence.tail(),
         cornish_fisher: Some(CornishFisher {
             skewness,
             excess_kurtosis,
-            is_in_domain: transform.is_rising(),
-            value_at_risk_by_formula: -(mean + deviation * transform.at(z)),
+            is_in_domain,
+            coherent_value_at_risk,
+            coherent_expected_shortfall,
         }),
     })
 }
@@ -157,13 +172,8 @@ impl Transform {
     }
 
     /// The quantile of `w(Z)` at `probability` and its mean up to there.
-    fn tail(&self, probability: f64) -> (f64, f64) {
+    fn rearranged_tail(&self, probability: f64) -> (f64, f64) {
         let unit = Normal::standard();
-        if self.is_rising() {
-            let z = unit.inverse_cdf(probability);
-            let mass = self.partial_mean(-Z_MAX, z);
-            return (self.at(z), mass / probability);
-        }
         let mass = |level: f64| -> f64 {
             self.below(level).iter().map(|(a, b)| unit.cdf(*b) - unit.cdf(*a)).sum()
         };
@@ -196,10 +206,10 @@ impl Transform {
     }
 }
 
-/// The standard quantile, the formula's, and whether the transform rises, without a sample.
+/// The rearranged quantile, the formula's, and whether the transform rises, without a sample.
 #[cfg(test)]
 pub(super) fn probe(skewness: f64, excess_kurtosis: f64, probability: f64) -> (f64, f64, bool) {
     let transform = Transform::new(skewness, excess_kurtosis);
     let z = Normal::standard().inverse_cdf(probability);
-    (transform.tail(probability).0, transform.at(z), transform.is_rising())
+    (transform.rearranged_tail(probability).0, transform.at(z), transform.is_rising())
 }

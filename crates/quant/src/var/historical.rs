@@ -1,7 +1,7 @@
 //! The tail of the sample itself.
 
 use super::{Confidence, HorizonRule, Method, TailRisk, VarError};
-use crate::stats::{Series, compensated_sum, floor_index, quantile_sorted, sorted};
+use crate::stats::{Series, compensated_sum, floor_index, quantile_of_worst};
 
 pub(super) fn tail_risk(
     series: Series<'_>,
@@ -15,9 +15,11 @@ pub(super) fn tail_risk(
         let count = windows.len();
         (windows, HorizonRule::OverlappingWindows { windows: count })
     };
-    let ascending = sorted(&outcomes);
-    let value_at_risk = -quantile_sorted(&ascending, confidence.tail());
-    let expected_shortfall = shortfall(&ascending, confidence.tail());
+    let count = outcomes.len();
+    let worst = worst_ascending(outcomes, confidence.tail());
+    // From zero, so that no loss is not negative zero.
+    let value_at_risk = 0.0 - quantile_of_worst(&worst, count, confidence.tail());
+    let expected_shortfall = shortfall(&worst, count, confidence.tail());
     Ok(TailRisk {
         method: Method::Historical,
         confidence: confidence.level(),
@@ -27,20 +29,32 @@ pub(super) fn tail_risk(
         value_at_risk,
         // The shortfall is at least the interpolated quantile; only rounding can say otherwise.
         expected_shortfall: expected_shortfall.max(value_at_risk),
-        tail_observations: ascending.len() as f64 * confidence.tail(),
+        tail_observations: count as f64 * confidence.tail(),
         cornish_fisher: None,
     })
 }
 
-/// The mean loss of the worst `n * tail` of ascending returns, the last of them by the fraction
-/// that is needed (Rockafellar & Uryasev 2002, proposition 8; Acerbi & Tasche 2002). With less
-/// than one observation in the tail it is the worst one.
-pub(crate) fn shortfall(ascending: &[f64], tail: f64) -> f64 {
-    let wanted = (ascending.len() as f64 * tail).min(ascending.len() as f64);
+/// The lowest values in ascending order, as many as the tail and its boundary touch: a selection,
+/// because only they need to be in order.
+fn worst_ascending(mut values: Vec<f64>, tail: f64) -> Vec<f64> {
+    let touched = floor_index(values.len() as f64 * tail) + 2;
+    if touched < values.len() {
+        values.select_nth_unstable_by(touched, f64::total_cmp);
+        values.truncate(touched);
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
+/// The mean loss of the worst `count * tail` of ascending returns, the last of them by the
+/// fraction that is needed (Rockafellar & Uryasev 2002, proposition 8; Acerbi & Tasche 2002). With
+/// less than one observation in the tail it is the worst one.
+pub(crate) fn shortfall(worst: &[f64], count: usize, tail: f64) -> f64 {
+    let wanted = count as f64 * tail;
     let whole = floor_index(wanted);
-    let worst = compensated_sum(ascending.iter().take(whole).copied());
-    let boundary = ascending.get(whole).map_or(0.0, |x| x * (wanted - whole as f64));
-    -(worst + boundary) / wanted
+    let sum = compensated_sum(worst.iter().take(whole).copied());
+    let boundary = worst.get(whole).map_or(0.0, |x| x * (wanted - whole as f64));
+    0.0 - (sum + boundary) / wanted
 }
 
 /// Compounds every overlapping window of the horizon.

@@ -7,7 +7,8 @@
 //!
 //! # Invariants
 //!
-//! * Expected shortfall is never below value at risk.
+//! * Expected shortfall is never below value at risk, and both rise with confidence (outside the
+//!   domain of Cornish-Fisher, its coherent pair does: see [`CornishFisher`]).
 //! * A longer horizon never scales the mean by the square root of time, and never scales a
 //!   historical quantile at all: see [`HorizonRule`].
 //! * A confidence is within (0.5, 1); 95 is refused, and so is 0.05.
