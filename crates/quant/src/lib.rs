@@ -1,0 +1,31 @@
+//! The mathematics of risk: sizing, tail loss, performance, portfolios, simulation.
+//!
+//! Every function here is a pure function of numbers: no clock, no I/O, no randomness but from a
+//! seed that the caller gives. Statistics are `f64`; money does not occur. The crate knows no
+//! other crate of the workspace, so that each formula can be read beside its source and checked
+//! alone.
+//!
+//! # Conventions
+//!
+//! * A return is a simple return per period: `0.01` is a gain of one percent. Log returns do not
+//!   occur.
+//! * A loss is a positive number: value at risk and expected shortfall of `0.02` mean that two
+//!   percent are lost. A negative value at risk is a gain.
+//! * A confidence is a probability between a half and one: `0.95`, never `95`.
+//! * The number of periods in a year is always given by the caller; there is no default.
+//!
+//! # Invariants
+//!
+//! * NaN, infinity and lengths that do not fit are refused with the field, the index and the value.
+//! * What is undefined is `None` or an error, never zero.
+//! * The same input gives the same bytes, whatever the number of threads.
+
+pub mod kelly;
+pub mod metrics;
+pub mod portfolio;
+pub mod simulate;
+pub mod stats;
+pub mod var;
+
+#[cfg(test)]
+mod sample;
