@@ -79,13 +79,18 @@ fn exact_sum(a: Decimal, b: Decimal) -> Result<Decimal, Overflow> {
         d.mantissa().checked_mul(factor)
     };
     let sum = if a.is_zero() {
-        return Ok(b);
+        return Ok(b.normalize());
     } else if b.is_zero() {
-        return Ok(a);
+        return Ok(a.normalize());
     } else {
         stretched(a).zip(stretched(b)).and_then(|(a, b)| a.checked_add(b)).ok_or(Overflow)?
     };
     Decimal::try_from_i128_with_scale(sum, scale).map(|d| d.normalize()).or(Err(Overflow))
+}
+
+fn negated(mut value: Decimal) -> Decimal {
+    value.set_sign_negative(value.is_sign_positive());
+    value
 }
 
 // === impl Price ===
@@ -169,7 +174,7 @@ impl Quantity {
     /// What is left after taking `other` away; `None` when nothing is.
     #[must_use]
     pub fn try_sub(self, other: Self) -> Option<Self> {
-        exact_sum(self.0, -other.0).ok().and_then(|rest| Self::try_new(rest).ok())
+        exact_sum(self.0, negated(other.0)).ok().and_then(|rest| Self::try_new(rest).ok())
     }
 }
 
@@ -204,7 +209,7 @@ impl Amount {
     /// # Errors
     /// [`Overflow`] when it cannot be held.
     pub fn try_sub(self, other: Self) -> Result<Self, Overflow> {
-        exact_sum(self.0, -other.0).map(Self)
+        exact_sum(self.0, negated(other.0)).map(Self)
     }
 
     /// The share of this amount, rounded half away from zero to 8 places.
@@ -326,6 +331,7 @@ mod tests {
         assert_eq!(large.try_sub(fine), Err(Overflow));
         assert_eq!(large.try_add(Amount::ZERO), Ok(large));
         assert_eq!(large.try_sub(large), Ok(Amount::ZERO));
+        assert_eq!(Amount::ZERO.try_sub(Amount::ZERO).unwrap().to_string(), "0");
         let (a, b): (Quantity, Quantity) = ("1.5".parse().unwrap(), "0.25".parse().unwrap());
         assert_eq!(a.try_add(b).unwrap().to_string(), "1.75");
         assert_eq!(a.try_sub(b).unwrap().to_string(), "1.25");

@@ -1,5 +1,11 @@
 //! Balances: refusals name both numbers, and no sequence makes or loses money.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that overflows or misses an index should fail"
+)]
+
 use super::*;
 use domain::{Decimal, Liquidity, Timestamp};
 use proptest::prelude::*;
