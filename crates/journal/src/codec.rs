@@ -71,14 +71,18 @@ where
 
 /// The venue's numbers go into signed columns of 64 bits.
 pub(crate) fn stored_number(field: &'static str, number: u64) -> Result<i64, JournalError> {
-    i64::try_from(number).or_else(|_| {
-        let why = format!("{number} is more than the largest that can be kept, {}", i64::MAX);
-        Err(JournalError::NotStorable { field, why })
-    })
+    if let Ok(stored) = i64::try_from(number) {
+        return Ok(stored);
+    }
+    let why = format!("{number} is more than the largest that can be kept, {}", i64::MAX);
+    Err(JournalError::NotStorable { field, why })
 }
 
 fn read_number(table: &'static str, column: &str, number: i64) -> Result<u64, JournalError> {
-    u64::try_from(number).or_else(|_| Err(corrupt(table, format!("{column} is {number}"))))
+    match u64::try_from(number) {
+        Ok(number) => Ok(number),
+        Err(why) => Err(corrupt(table, format!("{column} is {number}: {why}"))),
+    }
 }
 
 pub(crate) const fn side_name(side: Side) -> &'static str {

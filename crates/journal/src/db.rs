@@ -25,6 +25,9 @@ const READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 
 /// The durable record. Clones share the same connections.
+///
+/// A call whose future is dropped before it ends may have been written or not, as after
+/// [`JournalError::Unknown`].
 #[derive(Debug, Clone)]
 pub struct Journal {
     pub(crate) db: Db,
@@ -203,4 +206,58 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
 fn migrations(journal: &'static str) -> Migrator {
     let (kind, sql) = (MigrationType::Simple, journal.into_sql_str());
     Migrator::with_migrations(vec![Migration::new(1, "journal".into(), kind, sql, false)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::unavailable;
+
+    async fn journal() -> (Journal, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let journal = Journal::open(&format!("sqlite:{}", path.display())).await.unwrap();
+        (journal, directory)
+    }
+
+    /// Writes an event of no order, which SQLite finds at once or, when told to, at the commit.
+    async fn orphan(journal: &Journal, when: &'static str) -> Result<(), JournalError> {
+        const EVENT: &str = "INSERT INTO order_events (client_order_id, number, at, kind)
+            VALUES ('b4-1', 1, 0, 'sent')";
+        write!(journal, "write an orphan", |tx| {
+            sqlx::raw_sql(when).execute(&mut *tx).await.map_err(unavailable("write an orphan"))?;
+            sqlx::query(EVENT).execute(&mut *tx).await.map_err(unavailable("write an orphan"))?;
+            End::Commit(())
+        })
+    }
+
+    async fn events(journal: &Journal) -> Result<i64, JournalError> {
+        read!(journal, "count events", |tx| {
+            let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM order_events")
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(unavailable("count events"))?;
+            count
+        })
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_fails_wrote_nothing_and_says_so() {
+        let (journal, _directory) = journal().await;
+        let error = orphan(&journal, "PRAGMA defer_foreign_keys = OFF").await.unwrap_err();
+        let message = "write an orphan: the journal is unavailable, nothing was written: ";
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert_eq!(events(&journal).await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_unknown_and_the_next_write_works() {
+        let (journal, _directory) = journal().await;
+        let error = orphan(&journal, "PRAGMA defer_foreign_keys = ON").await.unwrap_err();
+        let message = "write an orphan: it is not known whether the journal was written: ";
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert_eq!(events(&journal).await, Ok(0));
+        let now = domain::Timestamp::from_unix_nanos(0);
+        assert_eq!(journal.init_halt_running("ann", now).await, Ok(true));
+    }
 }

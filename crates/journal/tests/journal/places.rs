@@ -13,31 +13,31 @@ use tempfile::TempDir;
 use testkit::Postgres;
 
 /// A place for one journal, and what must live as long as it does.
-pub struct Place {
-    pub address: String,
+pub(crate) struct Place {
+    pub(crate) address: String,
     _directory: TempDir,
     _server: Option<Arc<Postgres>>,
 }
 
 impl Place {
-    pub fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let address = format!("sqlite:{}", directory.path().join("journal.db").display());
         Self { address, _directory: directory, _server: None }
     }
 
-    pub fn postgres() -> Self {
+    pub(crate) fn postgres() -> Self {
         let server = Postgres::shared().unwrap_or_else(|error| panic!("{error}"));
         let address = server.fresh_database().unwrap();
         Self { address, _directory: tempfile::tempdir().unwrap(), _server: Some(server) }
     }
 
-    pub async fn open(&self) -> Journal {
+    pub(crate) async fn open(&self) -> Journal {
         Journal::open(&self.address).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Runs statements behind the journal's back.
-    pub async fn tamper(&self, statements: &str) {
+    pub(crate) async fn tamper(&self, statements: &str) {
         let statements = AssertSqlSafe(statements.to_owned());
         if self.address.starts_with("sqlite:") {
             let mut connection = SqliteConnection::connect(&self.address).await.unwrap();
@@ -52,7 +52,7 @@ impl Place {
 }
 
 /// Runs the test once on each kind of database, in a journal in which trading runs.
-pub async fn on_both(test: impl AsyncFn(&Place, Journal)) {
+pub(crate) async fn on_both(test: impl AsyncFn(&Place, Journal)) {
     for place in [Place::sqlite(), Place::postgres()] {
         let journal = place.open().await;
         assert!(journal.init_halt_running("ann", at(0)).await.unwrap(), "{}", place.address);
@@ -61,19 +61,19 @@ pub async fn on_both(test: impl AsyncFn(&Place, Journal)) {
     }
 }
 
-pub fn at(millis: i64) -> Timestamp {
+pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(millis)
 }
 
-pub fn amount(text: &str) -> Amount {
+pub(crate) fn amount(text: &str) -> Amount {
     text.parse().unwrap()
 }
 
-pub fn command_id(text: &str) -> CommandId {
+pub(crate) fn command_id(text: &str) -> CommandId {
     text.parse().unwrap()
 }
 
-pub fn request(name: &str, symbol: &str) -> NewOrder {
+pub(crate) fn request(name: &str, symbol: &str) -> NewOrder {
     NewOrder {
         client_order_id: name.parse().unwrap(),
         symbol: symbol.parse().unwrap(),
@@ -87,11 +87,11 @@ pub fn request(name: &str, symbol: &str) -> NewOrder {
     }
 }
 
-pub fn intent(name: &str, symbol: &str, created_ms: i64) -> Order {
+pub(crate) fn intent(name: &str, symbol: &str, created_ms: i64) -> Order {
     Order::new(request(name, symbol), command_id("cmd-1"), at(created_ms))
 }
 
-pub fn fill(order: &Order, trade_id: u64, quantity: &str) -> OrderEvent {
+pub(crate) fn fill(order: &Order, trade_id: u64, quantity: &str) -> OrderEvent {
     let request = order.request();
     OrderEvent::Filled(Fill {
         trade_id,
@@ -107,12 +107,12 @@ pub fn fill(order: &Order, trade_id: u64, quantity: &str) -> OrderEvent {
     })
 }
 
-pub const fn ack(number: u64) -> OrderEvent {
+pub(crate) const fn ack(number: u64) -> OrderEvent {
     OrderEvent::Acknowledged { order_id: OrderId(number) }
 }
 
 /// Applies the event to the order and records it.
-pub async fn record(journal: &Journal, order: &mut Order, event: &OrderEvent, millis: i64) {
+pub(crate) async fn record(journal: &Journal, order: &mut Order, event: &OrderEvent, millis: i64) {
     order.apply(event, at(millis)).unwrap();
     let appended = journal.append(event, at(millis), order).await;
     let recorded = matches!(appended, Ok(journal::Appended::Recorded { .. }));

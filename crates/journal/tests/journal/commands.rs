@@ -1,9 +1,7 @@
 //! Commands and deposits, on both databases: whatever is asked twice happens once.
 
-mod places;
-
+use crate::places::{Place, amount, at, command_id, on_both};
 use journal::{Begun, Deposit, Finished, Journal, NewCommand};
-use places::{Place, amount, at, command_id, on_both};
 use tokio::task::JoinSet;
 
 fn command(name: &str) -> NewCommand {

@@ -1,12 +1,10 @@
 //! Orders in the journal, on both databases: what is read back is what was written, and what does
 //! not follow is refused.
 
-mod places;
-
+use crate::places::{Place, ack, amount, at, fill, intent, on_both, record, request};
 use domain::{OrderId, OrderKind, Side, TimeInForce};
 use journal::{Appended, Intent, Journal, JournalError, OrderFilter};
 use orders::{Order, OrderEvent, VenueAnswer};
-use places::{Place, ack, amount, at, fill, intent, on_both, record, request};
 use risk::Halt;
 
 /// Every kind of event there is, in stories that are possible.
@@ -252,6 +250,7 @@ async fn two_writers_of_one_order_cannot_both_go_on() {
 
 #[tokio::test]
 async fn what_was_tampered_with_is_refused_by_name() {
+    let server = testkit::Postgres::shared().unwrap();
     let tampered = [
         (
             "UPDATE orders SET state = 'filled'",
@@ -305,4 +304,5 @@ async fn what_was_tampered_with_is_refused_by_name() {
         })
         .await;
     }
+    drop(server);
 }
