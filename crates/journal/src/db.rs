@@ -242,6 +242,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_commit_of_the_writer_is_synced_to_the_disk() {
+        let (journal, _directory) = journal().await;
+        let Db::Sqlite { writer, .. } = &journal.db else { panic!("not SQLite") };
+        let of = async |pragma: &'static str| {
+            let (value,): (i64,) = sqlx::query_as(pragma).fetch_one(writer).await.unwrap();
+            value
+        };
+        // 2 is FULL: https://www.sqlite.org/pragma.html#pragma_synchronous
+        assert_eq!(of("PRAGMA synchronous").await, 2);
+        assert_eq!(of("PRAGMA foreign_keys").await, 1);
+        let mode: (String,) =
+            sqlx::query_as("PRAGMA journal_mode").fetch_one(writer).await.unwrap();
+        assert_eq!(mode.0, "wal");
+    }
+
+    #[tokio::test]
     async fn a_statement_that_fails_wrote_nothing_and_says_so() {
         let (journal, _directory) = journal().await;
         let error = orphan(&journal, "PRAGMA defer_foreign_keys = OFF").await.unwrap_err();

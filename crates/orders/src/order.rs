@@ -163,15 +163,16 @@ impl Order {
     #[must_use]
     pub fn remaining(&self) -> Amount {
         let rest = self.request.quantity.amount().try_sub(self.filled());
-        // Both are quantities of one order, so their difference has no more digits than they.
-        rest.expect("invariant: the filled quantity never exceeds the order's")
+        rest.expect(
+            "invariant: a filled quantity was taken in only when it leaves a rest that fits",
+        )
     }
 
     /// How much the venue counts whose fills have not come yet; ask for them while it is not zero.
     #[must_use]
     pub fn missing_fills(&self) -> Amount {
         let missing = self.filled().try_sub(self.totals.executed);
-        missing.expect("invariant: the venue's count never exceeds the order's quantity")
+        missing.expect("invariant: what is missing has no more digits than what is filled or open")
     }
 
     /// The state of the order by all evidence.
@@ -310,11 +311,18 @@ impl Order {
         event: &OrderEvent,
         executed: Amount,
     ) -> Result<(), TransitionError> {
+        self.check_executed(event, executed)?;
+        self.executed_by_venue = self.executed_by_venue.max(executed);
+        Ok(())
+    }
+
+    /// An executed quantity is within the order's and leaves a rest that can be held.
+    fn check_executed(&self, event: &OrderEvent, executed: Amount) -> Result<(), TransitionError> {
         let ordered = self.request.quantity;
         if executed.is_negative() || executed > ordered.amount() {
             return Err(TransitionError::Executed { event: event.name(), executed, ordered });
         }
-        self.executed_by_venue = self.executed_by_venue.max(executed);
+        ordered.amount().try_sub(executed)?;
         Ok(())
     }
 
@@ -333,10 +341,7 @@ impl Order {
             None => {}
         }
         let totals = self.totals.with(fill)?;
-        if totals.executed > request.quantity.amount() {
-            let (executed, ordered) = (totals.executed, request.quantity);
-            return Err(TransitionError::Executed { event: event.name(), executed, ordered });
-        }
+        self.check_executed(event, totals.executed)?;
         self.learn_live(event)?;
         self.totals = totals;
         self.fills.insert(trade_id, fill.clone());

@@ -1,11 +1,13 @@
 //! A PostgreSQL server for one test process, on a Unix socket in a temporary directory.
 //!
 //! The server runs without `fsync`: its data never outlives the test. PostgreSQL refuses to run
-//! as root, so root starts it as the user `postgres`.
+//! as root, so root starts it as the user `postgres`. `setpriv` also ties the server to this
+//! process: should the test be killed, the kernel stops the server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -25,6 +27,9 @@ const START_CHECK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Postgres {
     server: Child,
+    // The kernel stops the server when the thread that started it ends, so that thread waits
+    // until this sender is dropped.
+    _starter: SyncSender<()>,
     directory: TempDir,
     programs: PathBuf,
     account: Account,
@@ -38,8 +43,11 @@ pub enum StartError {
     #[error("no PostgreSQL below {ROOT}; install it: apt-get install postgresql")]
     NotInstalled,
     /// Root has nobody to run it as.
-    #[error("running as root needs `setpriv` (apt-get install util-linux) and a user `postgres`")]
+    #[error("running as root needs a user `postgres`; it comes with apt-get install postgresql")]
     NoServerUser,
+    /// The program that ties the server to this process is not there.
+    #[error("no `setpriv`; install it: apt-get install util-linux")]
+    NoSetpriv,
     /// A program failed.
     #[error("{program} failed: {output}")]
     Program {
@@ -105,10 +113,10 @@ impl Postgres {
         server.arg("-D").arg(&data).arg("-k").arg(directory.path());
         // No TCP: the socket in our own directory is an address that nobody else has.
         server.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"]);
-        let server = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = server.spawn().map_err(|source| io("start postgres", source))?;
+        server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let (server, starter) = start_tied(server)?;
         let databases = AtomicU32::new(0);
-        let mut this = Self { server, directory, programs, account, databases };
+        let mut this = Self { server, _starter: starter, directory, programs, account, databases };
         this.wait_until_ready()?;
         Ok(this)
     }
@@ -171,22 +179,38 @@ impl Drop for Postgres {
 
 impl Account {
     fn command(self, program: &Path) -> Command {
-        match self {
-            Self::Ours => Command::new(program),
-            Self::Server => {
-                let mut command = Command::new("setpriv");
-                let user = [format!("--reuid={SERVER_USER}"), format!("--regid={SERVER_USER}")];
-                command.args(user).arg("--init-groups").arg(program);
-                // The server's user may have no right to be where we are.
-                command.current_dir("/tmp");
-                command
-            }
+        let mut command = Command::new("setpriv");
+        if self == Self::Server {
+            let user = [format!("--reuid={SERVER_USER}"), format!("--regid={SERVER_USER}")];
+            command.args(user).arg("--init-groups");
         }
+        command.arg("--pdeathsig=QUIT").arg(program);
+        // The server's user may have no right to be where we are.
+        command.current_dir("/tmp");
+        command
     }
+}
+
+/// Starts the server from a thread that ends when the returned sender is dropped.
+fn start_tied(mut server: Command) -> Result<(Child, SyncSender<()>), StartError> {
+    let (hand_over, started) = mpsc::sync_channel(1);
+    let (starter, wait) = mpsc::sync_channel::<()>(0);
+    thread::spawn(move || {
+        if hand_over.send(server.spawn()).is_ok() {
+            // Nothing is ever sent: this returns when the other end is dropped.
+            while wait.recv().is_ok() {}
+        }
+    });
+    let gone = || std::io::Error::other("the thread that starts it has ended");
+    let server = started.recv().map_err(|_gone| io("start postgres", gone()))?;
+    Ok((server.map_err(|source| io("start postgres", source))?, starter))
 }
 
 /// Decides who runs the server, and gives that user the directory.
 fn account(directory: &Path) -> Result<Account, StartError> {
+    let mut probe = Command::new("setpriv");
+    probe.arg("--version");
+    run(probe).or(Err(StartError::NoSetpriv))?;
     let mut id = Command::new("id");
     id.arg("-u");
     if run(id)?.trim() != "0" {
@@ -195,9 +219,7 @@ fn account(directory: &Path) -> Result<Account, StartError> {
     let mut chown = Command::new("chown");
     chown.arg(SERVER_USER).arg(directory);
     run(chown).or(Err(StartError::NoServerUser))?;
-    let mut probe = Account::Server.command(Path::new("true"));
-    probe.stdin(Stdio::null());
-    run(probe).or(Err(StartError::NoServerUser))?;
+    run(Account::Server.command(Path::new("true"))).or(Err(StartError::NoServerUser))?;
     Ok(Account::Server)
 }
 

@@ -256,6 +256,20 @@ fn numbers_that_contradict_are_refused() {
     refused(&[], &OrderEvent::Filled(other), message);
 }
 
+#[test]
+fn a_part_that_leaves_a_rest_of_too_many_digits_is_refused() {
+    let mut request = order().request().clone();
+    request.quantity = "79228162514264337593543950335".parse().unwrap();
+    let mut order = Order::new(request, "cmd-1".parse().unwrap(), at(0));
+    let before = order.clone();
+    for event in [fill(1, "0.1"), canceled("0.1")] {
+        let error = order.apply(&event, at(1)).unwrap_err();
+        assert_eq!(error.to_string(), "the result has more than 28 digits");
+    }
+    assert_eq!(order, before);
+    assert_eq!(order.remaining(), order.request().quantity.amount());
+}
+
 /// What the venue may tell of one order: parts that trade, and how it ends.
 fn venue_events() -> impl Strategy<Value = Vec<OrderEvent>> {
     (proptest::collection::vec(1u32..=4, 0..5), 0..4usize).prop_map(|(parts, end)| {
