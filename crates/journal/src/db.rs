@@ -241,6 +241,17 @@ mod tests {
         })
     }
 
+    #[test]
+    fn both_databases_have_the_same_tables() {
+        let sqlite = include_str!("../migrations/sqlite/0001_journal.sql");
+        let number = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
+        let expected = sqlite
+            .replace("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", number)
+            .replace("INTEGER", "BIGINT")
+            .replace(") STRICT;", ");");
+        assert_eq!(include_str!("../migrations/postgres/0001_journal.sql"), expected);
+    }
+
     #[tokio::test]
     async fn every_commit_of_the_writer_is_synced_to_the_disk() {
         let (journal, _directory) = journal().await;
