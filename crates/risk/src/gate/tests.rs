@@ -269,6 +269,29 @@ fn a_value_that_cannot_be_held_is_refused() {
 }
 
 #[test]
+fn a_sale_below_the_bid_is_valued_at_the_bid() {
+    let order = limit(Side::Sell, "96", "20.5");
+    let message = "the position with this order would be worth 2049.795 and may be worth 2000";
+    refused(&world(), order, "POSITION_SIZE", message, Some("20.002"));
+}
+
+#[test]
+fn a_division_that_rounds_up_to_a_whole_step_offers_one_step_less() {
+    let mut world = world();
+    let now = Timestamp::from_unix_millis(NOW_MS);
+    let price: Price = "20000000000".parse().unwrap();
+    world.market = Market::try_new(price, price, now).ok();
+    world.instrument.step_size = "1".parse().unwrap();
+    world.instrument.quantity_max = "5000000000".parse().unwrap();
+    world.equity = Some(amount("1000000000000000000000000"));
+    world.limits.max_order_notional = amount("79999999999999999999.99999999");
+    let order = limit(Side::Buy, "20000000000", "5000000000");
+    let message = "the order is worth 100000000000000000000 and one order may be worth \
+                   79999999999999999999.99999999";
+    refused(&world, order, "ORDER_NOTIONAL", message, Some("3999999999"));
+}
+
+#[test]
 fn no_code_is_listed_twice() {
     let mut codes = Refusal::CODES.to_vec();
     codes.sort_unstable();
