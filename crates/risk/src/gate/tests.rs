@@ -279,16 +279,16 @@ fn a_sale_below_the_bid_is_valued_at_the_bid() {
 fn a_division_that_rounds_up_to_a_whole_step_offers_one_step_less() {
     let mut world = world();
     let now = Timestamp::from_unix_millis(NOW_MS);
-    let price: Price = "20000000000".parse().unwrap();
+    let price: Price = "70000000000".parse().unwrap();
     world.market = Market::try_new(price, price, now).ok();
     world.instrument.step_size = "1".parse().unwrap();
     world.instrument.quantity_max = "5000000000".parse().unwrap();
     world.equity = Some(amount("1000000000000000000000000"));
-    world.limits.max_order_notional = amount("79999999999999999999.99999999");
-    let order = limit(Side::Buy, "20000000000", "5000000000");
-    let message = "the order is worth 100000000000000000000 and one order may be worth \
-                   79999999999999999999.99999999";
-    refused(&world, order, "ORDER_NOTIONAL", message, Some("3999999999"));
+    world.limits.max_order_notional = amount("69999999999999999999.999999999");
+    let order = limit(Side::Buy, "70000000000", "5000000000");
+    let message = "the order is worth 350000000000000000000 and one order may be worth \
+                   69999999999999999999.999999999";
+    refused(&world, order, "ORDER_NOTIONAL", message, Some("999999999"));
 }
 
 #[test]
