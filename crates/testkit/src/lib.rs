@@ -1,12 +1,14 @@
-//! Real servers for tests, each on its own free port and gone when dropped.
+//! Real servers for tests, each the test's own and gone with it.
 //!
-//! A server that is not installed fails the test with what to install: a skipped test proves
+//! A missing binary fails the test with the name of the package to install: a skipped test proves
 //! nothing.
 
 mod clock;
 mod ports;
+mod postgres;
 mod redis;
 
 pub use clock::WallClock;
 pub use ports::free_port;
+pub use postgres::{Postgres, StartError};
 pub use redis::Redis;

@@ -1,0 +1,290 @@
+//! Opens the database and says how a transaction begins and ends on each kind.
+//!
+//! SQLite has one writing connection a process, whose transactions take the write lock at once
+//! (`BEGIN IMMEDIATE`), and some that only read. On PostgreSQL a reading transaction sees one
+//! moment (`REPEATABLE READ`), as SQLite's does by itself.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::JournalError;
+
+/// How long to wait for a connection or for another process's write lock.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+const READERS_MAX: u32 = 4;
+const POSTGRES_CONNECTIONS_MAX: u32 = 8;
+
+/// The durable record. Clones share the same connections.
+///
+/// A call whose future is dropped before it ends may have been written or not, as after
+/// [`JournalError::Unknown`].
+#[derive(Debug, Clone)]
+pub struct Journal {
+    pub(crate) db: Db,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Db {
+    Sqlite { writer: SqlitePool, reader: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// How a writing transaction ends.
+pub(crate) enum End<T> {
+    Commit(T),
+    RollBack(T),
+}
+
+/// Runs the body in a writing transaction. The body is compiled once for each database; it gives
+/// an [`End`], and leaving it with `?` rolls back.
+macro_rules! write {
+    ($journal:expr, $during:literal, |$tx:ident| $body:block) => {
+        match &$journal.db {
+            $crate::db::Db::Sqlite { writer, .. } => {
+                let began = writer.begin_with("BEGIN IMMEDIATE").await;
+                $crate::db::write!(@run began, $during, |$tx| $body)
+            }
+            $crate::db::Db::Postgres(pool) => {
+                $crate::db::write!(@run pool.begin().await, $during, |$tx| $body)
+            }
+        }
+    };
+    (@run $began:expr, $during:literal, |$tx:ident| $body:block) => {{
+        let mut transaction = $began.map_err($crate::error::unavailable($during))?;
+        let end = {
+            let $tx = &mut *transaction;
+            $body
+        };
+        match end {
+            $crate::db::End::Commit(result) => {
+                transaction.commit().await.map_err($crate::error::unknown($during))?;
+                Ok(result)
+            }
+            $crate::db::End::RollBack(result) => {
+                transaction.rollback().await.map_err($crate::error::unavailable($during))?;
+                Ok(result)
+            }
+        }
+    }};
+}
+
+/// Runs the body on one moment of the journal.
+macro_rules! read {
+    ($journal:expr, $during:literal, |$tx:ident| $body:block) => {
+        match &$journal.db {
+            $crate::db::Db::Sqlite { reader, .. } => {
+                $crate::db::read!(@run reader.begin().await, $during, |$tx| $body)
+            }
+            $crate::db::Db::Postgres(pool) => {
+                let began = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
+                $crate::db::read!(@run began, $during, |$tx| $body)
+            }
+        }
+    };
+    (@run $began:expr, $during:literal, |$tx:ident| $body:block) => {{
+        let mut transaction = $began.map_err($crate::error::unavailable($during))?;
+        let result = {
+            let $tx = &mut *transaction;
+            $body
+        };
+        transaction.rollback().await.map_err($crate::error::unavailable($during))?;
+        Ok(result)
+    }};
+}
+
+pub(crate) use {read, write};
+
+// === impl Journal ===
+
+impl Journal {
+    /// Opens the journal at `sqlite:PATH` or `postgres://...` and brings its tables up to date.
+    ///
+    /// A missing SQLite file is made, readable by its owner only; its directory must exist. A
+    /// journal that is made here has no halt state: see [`Journal::init_halt_running`].
+    ///
+    /// # Errors
+    /// [`JournalError::Address`] or [`JournalError::Open`].
+    pub async fn open(address: &str) -> Result<Self, JournalError> {
+        if let Some(path) = address.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return open_sqlite(path).await;
+        }
+        if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            return open_postgres(address).await;
+        }
+        Err(JournalError::Address { why: "it starts with neither scheme".to_owned() })
+    }
+
+    /// Closes every connection; waits for those in use.
+    pub async fn close(&self) {
+        match &self.db {
+            Db::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
+    if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" {
+        let why = format!("{path:?} is not the path of a file");
+        return Err(JournalError::Address { why });
+    }
+    let failed = |why: String| JournalError::Open { what: path.to_owned(), why };
+    // Made here and not by SQLite, so that no other user can read it, even for a moment.
+    let mut file = OpenOptions::new();
+    file.read(true).write(true).create(true).truncate(false).mode(0o600);
+    drop(file.open(path).map_err(|error| failed(error.to_string()))?);
+    let options = SqliteConnectOptions::new()
+        .filename(Path::new(path))
+        .create_if_missing(false)
+        .busy_timeout(WAIT_MAX)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(WAIT_MAX)
+        .connect_with(options.clone())
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    // One transaction around all of them: of two processes that open a new file, one waits.
+    let mut transaction =
+        writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| failed(error.to_string()))?;
+    migrations(include_str!("../migrations/sqlite/0001_journal.sql"))
+        .run(&mut *transaction)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    transaction.commit().await.map_err(|error| failed(error.to_string()))?;
+    let reader = SqlitePoolOptions::new()
+        .max_connections(READERS_MAX)
+        .acquire_timeout(WAIT_MAX)
+        .connect_with(options.pragma("query_only", "ON"))
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Journal { db: Db::Sqlite { writer, reader } })
+}
+
+async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
+    let options = PgConnectOptions::from_str(address)
+        .map_err(|error| JournalError::Address { why: error.to_string() })?;
+    // A client that hangs inside a transaction must not keep anybody from halting.
+    let options = options.options([
+        ("statement_timeout", "10s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+    ]);
+    let (host, database) = (options.get_host().to_owned(), options.get_database());
+    let what = format!("{} on {host}", database.unwrap_or("the default database"));
+    let failed = |why: String| JournalError::Open { what: what.clone(), why };
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS_MAX)
+        .acquire_timeout(WAIT_MAX)
+        .connect_with(options)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    // The migrator takes an advisory lock of its own.
+    migrations(include_str!("../migrations/postgres/0001_journal.sql"))
+        .run(&pool)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Journal { db: Db::Postgres(pool) })
+}
+
+fn migrations(journal: &'static str) -> Migrator {
+    let (kind, sql) = (MigrationType::Simple, journal.into_sql_str());
+    Migrator::with_migrations(vec![Migration::new(1, "journal".into(), kind, sql, false)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::unavailable;
+
+    async fn journal() -> (Journal, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let journal = Journal::open(&format!("sqlite:{}", path.display())).await.unwrap();
+        (journal, directory)
+    }
+
+    /// Writes an event of no order, which SQLite finds at once or, when told to, at the commit.
+    async fn orphan(journal: &Journal, when: &'static str) -> Result<(), JournalError> {
+        const EVENT: &str = "INSERT INTO order_events (client_order_id, number, at, kind)
+            VALUES ('b4-1', 1, 0, 'sent')";
+        write!(journal, "write an orphan", |tx| {
+            sqlx::raw_sql(when).execute(&mut *tx).await.map_err(unavailable("write an orphan"))?;
+            sqlx::query(EVENT).execute(&mut *tx).await.map_err(unavailable("write an orphan"))?;
+            End::Commit(())
+        })
+    }
+
+    async fn events(journal: &Journal) -> Result<i64, JournalError> {
+        read!(journal, "count events", |tx| {
+            let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM order_events")
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(unavailable("count events"))?;
+            count
+        })
+    }
+
+    #[test]
+    fn both_databases_have_the_same_tables() {
+        let sqlite = include_str!("../migrations/sqlite/0001_journal.sql");
+        let number = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
+        let expected = sqlite
+            .replace("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", number)
+            .replace("INTEGER", "BIGINT")
+            .replace(") STRICT;", ");");
+        assert_eq!(include_str!("../migrations/postgres/0001_journal.sql"), expected);
+    }
+
+    #[tokio::test]
+    async fn every_commit_of_the_writer_is_synced_to_the_disk() {
+        let (journal, _directory) = journal().await;
+        let Db::Sqlite { writer, .. } = &journal.db else { panic!("not SQLite") };
+        let of = async |pragma: &'static str| {
+            let (value,): (i64,) = sqlx::query_as(pragma).fetch_one(writer).await.unwrap();
+            value
+        };
+        // 2 is FULL: https://www.sqlite.org/pragma.html#pragma_synchronous
+        assert_eq!(of("PRAGMA synchronous").await, 2);
+        assert_eq!(of("PRAGMA foreign_keys").await, 1);
+        let mode: (String,) =
+            sqlx::query_as("PRAGMA journal_mode").fetch_one(writer).await.unwrap();
+        assert_eq!(mode.0, "wal");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_fails_wrote_nothing_and_says_so() {
+        let (journal, _directory) = journal().await;
+        let error = orphan(&journal, "PRAGMA defer_foreign_keys = OFF").await.unwrap_err();
+        let message = "write an orphan: the journal is unavailable, nothing was written: ";
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert_eq!(events(&journal).await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_unknown_and_the_next_write_works() {
+        let (journal, _directory) = journal().await;
+        let error = orphan(&journal, "PRAGMA defer_foreign_keys = ON").await.unwrap_err();
+        let message = "write an orphan: it is not known whether the journal was written: ";
+        assert!(error.to_string().starts_with(message), "{error}");
+        assert_eq!(events(&journal).await, Ok(0));
+        let now = domain::Timestamp::from_unix_nanos(0);
+        assert_eq!(journal.init_halt_running("ann", now).await, Ok(true));
+    }
+}

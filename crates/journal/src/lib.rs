@@ -1,0 +1,31 @@
+//! The durable record: commands, orders with their events, fills, deposits and the halt state.
+//!
+//! Whatever has an effect is written here before it acts, so that after a crash it is known what
+//! may have happened. One [`Journal`] speaks to SQLite (one machine, nothing to install) or to
+//! PostgreSQL (a fleet); both hold the same tables and pass the same tests.
+//!
+//! An order is its events: the row in `orders` is their sum, kept for questions, and checked
+//! against them whenever the order is read.
+//!
+//! # Invariants
+//!
+//! * What was answered as recorded survives the death of the process and of the machine: SQLite
+//!   runs with `synchronous=FULL`, PostgreSQL with its own default of `synchronous_commit=on`.
+//! * Events, fills, deposits and changes of the halt state are only ever added.
+//! * Decimals are text and times are whole nanoseconds, so nothing is rounded.
+//! * [`JournalError::Unavailable`] means that nothing was written; [`JournalError::Unknown`] that
+//!   it may have been.
+
+mod books;
+mod codec;
+mod commands;
+mod db;
+mod error;
+mod halt;
+mod orders;
+
+pub use books::{Deposit, PAGE_MAX, Page};
+pub use commands::{Begun, Finished, NewCommand, RunningCommand};
+pub use db::Journal;
+pub use error::JournalError;
+pub use orders::{Appended, Intent, OPEN_ORDERS_MAX, OrderFilter};

@@ -1,0 +1,14 @@
+//! The journal as its users meet it, on a real file and a real PostgreSQL server.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod halt;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod places;
+#[cfg(test)]
+mod processes;
