@@ -1,0 +1,518 @@
+//! Configuration, read once: a file, then the environment, then flags; the later wins.
+//!
+//! `config/bot4.toml` lists every key with its meaning and its value when nothing is said. The
+//! environment has each as `BOT4_{SECTION}_{KEY}`. A key that does not exist is an error that names
+//! it, wherever it stands: a limit with a typing mistake would otherwise be no limit.
+//!
+//! What is secret is never a value here but a file that holds it (`redis_file`, `url_file`,
+//! `token_file`): flags and the environment of a process can be read by others.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use domain::{Amount, Decimal, Rate};
+use risk::Limits;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use thiserror::Error;
+use toml::{Table, Value};
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct Config {
+    /// Where state is kept.
+    pub state: StateConfig,
+    /// The bus.
+    pub bus: BusConfig,
+    /// The durable record.
+    pub journal: JournalConfig,
+    /// The HTTP side.
+    pub http: HttpConfig,
+    /// Logs.
+    pub log: LogConfig,
+    /// How much an agent does at once.
+    pub agent: AgentConfig,
+    /// Limits on orders and sizes.
+    pub limits: LimitsConfig,
+    /// The paper venue and its market.
+    pub venue: VenueConfig,
+}
+
+/// `[state]`
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateConfig {
+    /// The folder for the token, the journal and other state.
+    pub dir: Option<PathBuf>,
+}
+
+/// `[bus]`
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusConfig {
+    /// The address of Redis, without a password.
+    pub redis: Option<String>,
+    /// A file that holds the address of Redis with its password.
+    pub redis_file: Option<PathBuf>,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// The address of the journal, without a password.
+    pub url: Option<String>,
+    /// A file that holds the address of the journal with its password.
+    pub url_file: Option<PathBuf>,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address and port to listen on.
+    pub listen: Option<String>,
+    /// A file that holds the bearer token.
+    pub token_file: Option<PathBuf>,
+    /// Host names under which the coordinator is reached, besides loopback.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may call, besides none.
+    pub allowed_origins: Vec<String>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `human` or `json`.
+    pub format: String,
+    /// What is logged, by level and module.
+    pub filter: String,
+}
+
+/// `[agent]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentConfig {
+    /// Calls that an instance takes at once.
+    pub in_flight_max: u32,
+    /// Calls that burn the processor at once.
+    pub heavy_max: u32,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Share of equity that the position in one symbol may be worth.
+    pub max_position_size: String,
+    /// Share of equity that all positions and open buy orders together may be worth.
+    pub max_portfolio_risk: String,
+    /// Largest absolute correlation between two assets that is not reported as a violation.
+    pub max_correlation: String,
+    /// Gross exposure over equity.
+    pub max_leverage: String,
+    /// Value of one order in the quote asset.
+    pub max_order_notional: String,
+    /// Share of the day's first equity that may be lost before new exposure is refused.
+    pub max_daily_loss: String,
+    /// Share of it at which a warning is given.
+    pub warn_daily_loss: String,
+    /// How far a limit price may be from the mid, as a share of it.
+    pub price_band: String,
+    /// How old a price may be, in milliseconds.
+    pub price_age_ms_max: u64,
+    /// Share of the full Kelly fraction that is proposed.
+    pub kelly_fraction: String,
+    /// Largest share of the full Kelly fraction that may be asked for.
+    pub kelly_fraction_max: String,
+}
+
+/// `[venue]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VenueConfig {
+    /// `sim`, `sim:SEED` or `replay:FILE[,FILE]`.
+    pub market: String,
+    /// How fast a recording runs: a factor such as `1`, or `max`.
+    pub speed: String,
+    /// What the paper account starts with, by asset.
+    pub deposits: BTreeMap<String, String>,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The file, when there is one.
+    pub file: Option<PathBuf>,
+    /// The environment: all variables; only those of ours are looked at.
+    pub environment: Vec<(String, String)>,
+    /// `section.key` and value.
+    pub flags: Vec<(String, String)>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("configuration file {}: {why}", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What went wrong.
+        why: String,
+    },
+    /// A key or value is wrong.
+    #[error("configuration ({origin}): {why}")]
+    Wrong {
+        /// Where it stands.
+        origin: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Variables that people know from elsewhere.
+const ALIASES: [(&str, &str); 7] = [
+    ("REDIS_URL", "bus.redis"),
+    ("DATABASE_URL", "journal.url"),
+    ("MAX_POSITION_SIZE", "limits.max_position_size"),
+    ("MAX_PORTFOLIO_RISK", "limits.max_portfolio_risk"),
+    ("MAX_CORRELATION", "limits.max_correlation"),
+    ("MAX_LEVERAGE", "limits.max_leverage"),
+    ("RUST_LOG", "log.filter"),
+];
+
+// === impl Config ===
+
+impl Config {
+    /// Reads all sources; the later wins.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the source and the key.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut table = match &sources.file {
+            Some(path) => read_file(path)?,
+            None => Table::new(),
+        };
+        let mut origins = BTreeMap::new();
+        for (name, value) in &sources.environment {
+            let Some(key) = environment_key(name)? else { continue };
+            set(&mut table, &key, value, &mut origins, format!("environment variable {name}"))?;
+        }
+        for (key, value) in &sources.flags {
+            set(&mut table, key, value, &mut origins, format!("flag for {key}"))?;
+        }
+        let config: Self = serde_path_to_error::deserialize(table).map_err(|error| {
+            let path = error.path().to_string();
+            let origin = origins.get(&path).cloned().or_else(|| {
+                // An unknown key is reported at its section; its message names the key itself.
+                let message = error.inner().to_string();
+                let key = message.split('`').nth(1)?;
+                origins.get(&format!("{path}.{key}")).cloned()
+            });
+            let origin = origin.unwrap_or_else(|| source_name(sources.file.as_deref()));
+            let why = format!("`{path}`: {}", error.inner().to_string().trim());
+            ConfigError::Wrong { origin, why }
+        })?;
+        config.limits()?;
+        Ok(config)
+    }
+
+    /// The limits in their types.
+    ///
+    /// # Errors
+    /// [`ConfigError::Wrong`], naming the limit, its value, the rule and an example.
+    pub fn limits(&self) -> Result<Limits, ConfigError> {
+        let of = &self.limits;
+        let limits = Limits {
+            max_position_size: rate("max_position_size", &of.max_position_size)?,
+            max_portfolio_risk: rate("max_portfolio_risk", &of.max_portfolio_risk)?,
+            max_correlation: rate("max_correlation", &of.max_correlation)?,
+            max_leverage: amount("max_leverage", &of.max_leverage)?.decimal(),
+            max_order_notional: amount("max_order_notional", &of.max_order_notional)?,
+            max_daily_loss: rate("max_daily_loss", &of.max_daily_loss)?,
+            warn_daily_loss: rate("warn_daily_loss", &of.warn_daily_loss)?,
+            price_band: rate("price_band", &of.price_band)?,
+            price_age_ms_max: of.price_age_ms_max,
+            kelly_fraction: rate("kelly_fraction", &of.kelly_fraction)?,
+            kelly_fraction_max: rate("kelly_fraction_max", &of.kelly_fraction_max)?,
+        };
+        Limits::try_new(limits).map_err(|error| {
+            let why = format!(
+                "`limits.{}` is {} but {}, for example {}",
+                error.field, error.value, error.rule, error.example
+            );
+            ConfigError::Wrong { origin: "limits".to_owned(), why }
+        })
+    }
+
+    /// The address of Redis; `None` when the bus is in memory.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn redis(&self) -> Result<Option<String>, ConfigError> {
+        given("bus", "redis", self.bus.redis.as_deref(), self.bus.redis_file.as_deref())
+    }
+
+    /// The address of the journal; `None` when it is a file in the state folder.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn journal(&self) -> Result<Option<String>, ConfigError> {
+        given("journal", "url", self.journal.url.as_deref(), self.journal.url_file.as_deref())
+    }
+}
+
+/// A value that stands here or in a file of its own.
+fn given(
+    section: &str,
+    key: &str,
+    value: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<String>, ConfigError> {
+    match (value, file) {
+        (Some(value), None) => Ok(Some(value.to_owned())),
+        (None, Some(path)) => {
+            let text = fs::read_to_string(path).map_err(|error| ConfigError::File {
+                path: path.to_owned(),
+                why: error.to_string(),
+            })?;
+            Ok(Some(text.trim().to_owned()))
+        }
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(ConfigError::Wrong {
+            origin: section.to_owned(),
+            why: format!("give `{section}.{key}` or `{section}.{key}_file`, not both"),
+        }),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Table, ConfigError> {
+    let wrong = |why: String| ConfigError::File { path: path.to_owned(), why };
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))
+}
+
+fn source_name(file: Option<&Path>) -> String {
+    file.map_or_else(|| "built in".to_owned(), |path| path.display().to_string())
+}
+
+/// The key that a variable sets; `None` for variables that are not ours.
+fn environment_key(name: &str) -> Result<Option<String>, ConfigError> {
+    if let Some((_, key)) = ALIASES.iter().find(|(alias, _)| *alias == name) {
+        return Ok(Some((*key).to_owned()));
+    }
+    let Some(rest) = name.strip_prefix("BOT4_") else { return Ok(None) };
+    let key = rest.to_ascii_lowercase();
+    match key.split_once('_') {
+        Some((section, key)) => Ok(Some(format!("{section}.{key}"))),
+        None => Err(ConfigError::Wrong {
+            origin: format!("environment variable {name}"),
+            why: "it must be BOT4_{SECTION}_{KEY}, for example BOT4_LOG_FORMAT".to_owned(),
+        }),
+    }
+}
+
+fn set(
+    table: &mut Table,
+    key: &str,
+    value: &str,
+    origins: &mut BTreeMap<String, String>,
+    origin: String,
+) -> Result<(), ConfigError> {
+    let wrong = |why: &str| ConfigError::Wrong { origin: origin.clone(), why: why.to_owned() };
+    let (section, name) = key.split_once('.').ok_or_else(|| wrong("it has no section"))?;
+    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    let section = section.as_table_mut().ok_or_else(|| wrong("its section is no table"))?;
+    section.insert(name.to_owned(), scalar(name, value));
+    origins.insert(key.to_owned(), origin);
+    Ok(())
+}
+
+/// Variables and flags are text; the keys that are not take what their text says.
+fn scalar(name: &str, text: &str) -> Value {
+    let is_list_or_table = text.starts_with(['[', '{']);
+    let is_count = name.ends_with("_max") && text.bytes().all(|b| b.is_ascii_digit());
+    if is_list_or_table || is_count {
+        let parsed = format!("x = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("x"));
+        if let Some(value) = parsed {
+            return value;
+        }
+    }
+    Value::String(text.to_owned())
+}
+
+fn rate(name: &str, text: &str) -> Result<Rate, ConfigError> {
+    text.parse().map_err(|error| wrong_limit(name, text, &error))
+}
+
+fn amount(name: &str, text: &str) -> Result<Amount, ConfigError> {
+    text.parse().map_err(|error| wrong_limit(name, text, &error))
+}
+
+fn wrong_limit(name: &str, text: &str, error: &domain::MoneyError) -> ConfigError {
+    let why = format!("`limits.{name}` is {text:?} but {error}");
+    ConfigError::Wrong { origin: "limits".to_owned(), why }
+}
+
+// === defaults ===
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: "human".to_owned(), filter: "info".to_owned() }
+    }
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { in_flight_max: 1024, heavy_max: u32::try_from(cores).unwrap_or(1) }
+    }
+}
+
+impl Default for LimitsConfig {
+    /// The house values stand in one place: [`Limits`].
+    fn default() -> Self {
+        let limits = Limits::default();
+        let text = |value: Decimal| value.to_string();
+        Self {
+            max_position_size: limits.max_position_size.to_string(),
+            max_portfolio_risk: limits.max_portfolio_risk.to_string(),
+            max_correlation: limits.max_correlation.to_string(),
+            max_leverage: text(limits.max_leverage),
+            max_order_notional: limits.max_order_notional.to_string(),
+            max_daily_loss: limits.max_daily_loss.to_string(),
+            warn_daily_loss: limits.warn_daily_loss.to_string(),
+            price_band: limits.price_band.to_string(),
+            price_age_ms_max: limits.price_age_ms_max,
+            kelly_fraction: limits.kelly_fraction.to_string(),
+            kelly_fraction_max: limits.kelly_fraction_max.to_string(),
+        }
+    }
+}
+
+impl Default for VenueConfig {
+    fn default() -> Self {
+        Self {
+            market: "sim:7".to_owned(),
+            speed: "1".to_owned(),
+            deposits: BTreeMap::from([("USDT".to_owned(), "100000".to_owned())]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(
+        file: Option<&str>,
+        environment: &[(&str, &str)],
+        flags: &[(&str, &str)],
+    ) -> Result<Config, String> {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("bot4.toml");
+        if let Some(text) = file {
+            fs::write(&path, text).unwrap();
+        }
+        let own = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+        };
+        let sources = Sources {
+            file: file.map(|_| path.clone()),
+            environment: own(environment),
+            flags: own(flags),
+        };
+        Config::load(&sources)
+            .map_err(|e| e.to_string().replace(&path.display().to_string(), "FILE"))
+    }
+
+    #[track_caller]
+    fn refuse(
+        file: Option<&str>,
+        environment: &[(&str, &str)],
+        flags: &[(&str, &str)],
+        expect: &str,
+    ) {
+        let error = load(file, environment, flags).unwrap_err();
+        assert!(error.contains(expect), "{error}");
+    }
+
+    #[test]
+    fn nothing_said_gives_the_house_values() {
+        let limits = load(None, &[], &[]).unwrap().limits().unwrap();
+        assert_eq!(limits, Limits::default());
+        assert_eq!(limits.max_position_size.to_string(), "0.02");
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let file = "[log]\nformat = \"json\"\nfilter = \"warn\"\n[venue]\nmarket = \"sim:1\"";
+        let config = load(
+            Some(file),
+            &[("BOT4_LOG_FILTER", "debug"), ("BOT4_VENUE_MARKET", "sim:2"), ("HOME", "/root")],
+            &[("venue.market", "sim:3")],
+        )
+        .unwrap();
+        assert_eq!(
+            (config.log.format.as_str(), config.log.filter.as_str(), config.venue.market.as_str()),
+            ("json", "debug", "sim:3")
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_source() {
+        refuse(Some("[limits]\nmax_posision_size = \"1\""), &[], &[], "FILE");
+        refuse(Some("[limits]\nmax_posision_size = \"1\""), &[], &[], "max_posision_size");
+        refuse(Some("[bos]\nx = 1"), &[], &[], "unknown field `bos`");
+        refuse(
+            None,
+            &[("BOT4_LIMITS_MAX_POSISION_SIZE", "1")],
+            &[],
+            "environment variable BOT4_LIMITS_MAX_POSISION_SIZE",
+        );
+        refuse(None, &[("BOT4_X", "1")], &[], "it must be BOT4_{SECTION}_{KEY}");
+    }
+
+    #[test]
+    fn a_limit_that_is_none_is_named_with_value_and_rule() {
+        refuse(
+            None,
+            &[("MAX_POSITION_SIZE", "2%")],
+            &[],
+            "`limits.max_position_size` is \"2%\" but must be a plain decimal number",
+        );
+        refuse(None, &[("MAX_POSITION_SIZE", "NaN")], &[], "must be a plain decimal number");
+        refuse(None, &[("MAX_POSITION_SIZE", "20")], &[], "must be between 0 and 1");
+        refuse(None, &[("MAX_LEVERAGE", "-1")], &[], "`limits.max_leverage` is -1 but");
+    }
+
+    #[test]
+    fn counts_and_tables_are_read_from_text() {
+        let config = load(
+            None,
+            &[("BOT4_AGENT_IN_FLIGHT_MAX", "7"), ("BOT4_VENUE_DEPOSITS", "{ BTC = \"2\" }")],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(config.agent.in_flight_max, 7);
+        assert_eq!(config.venue.deposits, BTreeMap::from([("BTC".to_owned(), "2".to_owned())]));
+        refuse(None, &[("BOT4_AGENT_IN_FLIGHT_MAX", "-7")], &[], "BOT4_AGENT_IN_FLIGHT_MAX");
+    }
+
+    #[test]
+    fn a_secret_address_comes_from_its_file_and_from_one_place_only() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("redis_url");
+        fs::write(&path, "redis://u:p@h\n").unwrap();
+        let path = path.display().to_string();
+        let config = load(None, &[("BOT4_BUS_REDIS_FILE", &path)], &[]).unwrap();
+        assert_eq!(config.redis().unwrap().unwrap(), "redis://u:p@h");
+        let both = load(None, &[("BOT4_BUS_REDIS_FILE", &path), ("REDIS_URL", "redis://h")], &[]);
+        assert!(both.unwrap().redis().unwrap_err().to_string().contains("not both"));
+    }
+}

@@ -1,0 +1,181 @@
+//! An agent as a process: five steps and an exit code.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Bus, RedisUrl};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use telemetry::{LogFormat, Metrics, SystemClock, init_logs};
+
+use crate::running::Host;
+use crate::{
+    Config, Definition, Secret, Sources, bind_address, http_get, load_or_make_token, serve_http,
+    shutdown_requested, start,
+};
+
+/// How long running calls may take to finish after SIGTERM.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// What every program of the fleet can be told on its command line.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Options {
+    /// Configuration file (TOML); config/bot4.toml lists every key
+    #[arg(long, value_name = "FILE", env = "BOT4_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+    /// Folder for the token, the journal and other state
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+    /// Address of Redis, without a password (with one: bus.redis_file)
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+    /// Address of the journal: sqlite:PATH or postgres://USER@HOST/DB (with a password:
+    /// journal.url_file)
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Address and port of the HTTP side
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// How logs look
+    #[arg(long, value_name = "FORMAT", value_parser = ["human", "json"])]
+    pub log_format: Option<String>,
+    /// Any other key, for example --set limits.max_position_size=0.01
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask the running agent whether it is ready; exit code 0 when it is
+    Health,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it must be SECTION.KEY=VALUE")?;
+    if key.contains('.') {
+        Ok((key.to_owned(), value.to_owned()))
+    } else {
+        Err("the key must be SECTION.KEY".to_owned())
+    }
+}
+
+// === impl Options ===
+
+impl Options {
+    /// The sources of the configuration that this command line names.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        let mut flags = self.set.clone();
+        let mut flag = |key: &str, value: Option<String>| {
+            flags.extend(value.map(|value| (key.to_owned(), value)));
+        };
+        flag("state.dir", self.state.as_ref().map(|dir| dir.display().to_string()));
+        flag("bus.redis", self.redis.clone());
+        flag("journal.url", self.database.clone());
+        flag("http.listen", self.listen.clone());
+        flag("log.format", self.log_format.clone());
+        let environment = std::env::vars().filter(|(name, _)| name != "BOT4_CONFIG").collect();
+        Sources { file: self.config.clone(), environment, flags }
+    }
+}
+
+/// Runs an agent until it is asked to end: the `main` of an agent's program.
+#[must_use]
+pub fn main<S: Send + Sync>(definition: &Definition<S>) -> ExitCode {
+    let command = CommandLine::command()
+        .name(format!("{}-agent", definition.name))
+        .version(definition.version)
+        .about(definition.about);
+    let line = match CommandLine::from_arg_matches(&command.get_matches()) {
+        Ok(line) => line,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let config = match Config::load(&line.options.sources()) {
+        Ok(config) => Arc::new(config),
+        Err(error) => return fail(&error.to_string()),
+    };
+    let listen = config.http.listen.clone();
+    let listen = listen.unwrap_or_else(|| format!("127.0.0.1:{}", definition.port));
+    if matches!(line.command, Some(Command::Health)) {
+        return health(&listen);
+    }
+    let format = if config.log.format == "json" { LogFormat::Json } else { LogFormat::Human };
+    if let Err(error) = init_logs(format, &config.log.filter) {
+        return fail(&error.to_string());
+    }
+    // One thread reads messages and answers them; what burns the processor has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => match runtime.block_on(run(definition, config, &listen)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => fail(&why),
+        },
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+async fn run<S: Send + Sync>(
+    definition: &Definition<S>,
+    config: Arc<Config>,
+    listen: &str,
+) -> Result<(), String> {
+    let clock = Arc::new(SystemClock);
+    let address = bind_address(listen).map_err(|error| error.to_string())?;
+    let url = config.redis().map_err(|error| error.to_string())?;
+    let url = url.ok_or("an agent of its own needs a bus: give --redis URL or bus.redis_file")?;
+    let url: RedisUrl = url.parse().map_err(|error: bus::RedisUrlError| error.to_string())?;
+    let name = definition.name.parse().map_err(|error: wire::NameError| error.to_string())?;
+    let token = match &config.http.token_file {
+        Some(path) => {
+            let token = load_or_make_token(path).map_err(|error| error.to_string())?;
+            Some(Secret::new(&token))
+        }
+        None => None,
+    };
+    let host = Host {
+        state_dir: config.state.dir.clone().unwrap_or_else(|| PathBuf::from(".")),
+        bus: Bus::redis(url, &name, clock.clone()),
+        metrics: Metrics::new(),
+        config,
+        clock,
+    };
+    let started = tokio::select! {
+        started = start(definition, host) => started.map_err(|error| error.to_string())?,
+        signal = shutdown_requested() => {
+            signal.map_err(|error| error.to_string())?;
+            return Ok(());
+        }
+    };
+    let http = serve_http(address, started.routes(token)).await.map_err(|e| e.to_string())?;
+    tracing::info!(agent = definition.name, http = %http.address, "ready for calls");
+    let signal = shutdown_requested().await.map_err(|error| error.to_string())?;
+    tracing::info!(signal, "stopping");
+    started.stop(GRACE).await;
+    http.stop(Duration::from_millis(500)).await;
+    Ok(())
+}
+
+fn health(listen: &str) -> ExitCode {
+    // What listens on every address is asked on this machine's own.
+    let address = listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+    match http_get(&address, "/ready", Duration::from_secs(2)) {
+        Ok(answer) if answer.status == 200 => ExitCode::SUCCESS,
+        Ok(answer) => fail(&format!("{address} is not ready: {}", answer.body)),
+        Err(error) => fail(&format!("{address}: {error}")),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a person started the program and must see why it ended")]
+fn fail(why: &str) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,225 @@
+//! What happens between a call and its tool: the same for every tool of every agent.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::{Call, Handler};
+use domain::{Clock, CommandId};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use serde_json::value::RawValue;
+use telemetry::Metrics;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use wire::{AgentName, Code, Failure, Id, InstanceId, Response, ToolName, Traceparent};
+
+use crate::commands::{Begun, Command};
+use crate::tool::{Entry, hash};
+use crate::{Answer, Args, CallContext, Commands, Run, ToolTable};
+
+/// The tools of one instance with everything around them.
+pub(crate) struct Shell<S: 'static> {
+    pub(crate) agent: AgentName,
+    pub(crate) instance: InstanceId,
+    pub(crate) table: ToolTable<S>,
+    pub(crate) state: Arc<S>,
+    pub(crate) commands: Arc<dyn Commands>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Metrics,
+    /// How many calls may burn the processor at once.
+    pub(crate) heavy: Arc<Semaphore>,
+}
+
+/// How often a command that another instance runs is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+impl<S: Send + Sync> Handler for Shell<S> {
+    fn tools(&self) -> Box<RawValue> {
+        let listed = json!({ "tools": self.table.infos() });
+        serde_json::value::to_raw_value(&listed).expect("invariant: it has only text keys")
+    }
+
+    fn tools_hash(&self) -> String {
+        self.table.hash().to_owned()
+    }
+
+    fn execute(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
+        let trace = call.meta.traceparent.clone().unwrap_or_else(Traceparent::random);
+        let span = tracing::info_span!(
+            "call",
+            agent = %self.agent,
+            tool = %call.tool,
+            request_id = %call.id,
+            trace_id = trace.trace_id(),
+        );
+        async move {
+            let (tool, started) = (call.tool.clone(), Instant::now());
+            let answer = self.answer(call).await;
+            self.account(&tool, &answer, started.elapsed());
+            answer
+        }
+        .instrument(span)
+        .boxed()
+    }
+}
+
+impl<S: Send + Sync> Shell<S> {
+    async fn answer(self: &Arc<Self>, call: Call) -> Answer {
+        let entry = self.table.get(&call.tool)?;
+        let args = Args { text: call.args.into(), schema: Arc::clone(&entry.input) };
+        let context = CallContext {
+            instance: self.instance.clone(),
+            caller: call.meta.caller.clone(),
+            command_id: call.meta.command_id.clone(),
+            cancel: call.cancel,
+            deadline: call.meta.deadline(),
+            clock: Arc::clone(&self.clock),
+        };
+        if !entry.def.effect.acts() {
+            let cancel = context.cancel.clone();
+            return tokio::select! {
+                biased;
+                answer = self.run(entry, args, context) => answer,
+                () = cancel.cancelled() => {
+                    Err(Failure::unavailable("the call was given up before it had a result"))
+                }
+            };
+        }
+        // Wrong arguments are no command: they must not use up its name.
+        let violations = args.read::<serde_json::Value>().err();
+        match (violations, context.command_id.clone()) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(id)) => self.once(entry, id, args, context).await,
+            (None, None) => Err(Failure::invalid(
+                "meta.command_id",
+                "missing",
+                "is required for a tool that acts, so that it acts once",
+                json!("0199c2f4a7b07e6e8e2f1d2c3b4a5968"),
+            )),
+        }
+    }
+
+    /// Acts once for each command, however often it is asked.
+    async fn once(
+        self: &Arc<Self>,
+        entry: &Entry<S>,
+        id: CommandId,
+        args: Args,
+        context: CallContext,
+    ) -> Answer {
+        let command = Command {
+            id: id.clone(),
+            agent: self.agent.to_string(),
+            tool: entry.def.name.to_owned(),
+            args_hash: args_hash(&args)?,
+            owner: self.instance.to_string(),
+        };
+        let cancel = context.cancel.clone();
+        loop {
+            match self.commands.begin(&command).await? {
+                Begun::New => {
+                    let answer = self.run(entry, args, context).await;
+                    let recorded = Response { id: Some(Id::Number(0)), outcome: answer };
+                    let text = String::from_utf8_lossy(&recorded.to_bytes()).into_owned();
+                    self.commands.finish(&id, text).await?;
+                    return recorded.outcome;
+                }
+                Begun::Done { answer } => return recorded(&answer),
+                Begun::Mismatch => {
+                    let rule = "was used for another call; a new call needs a new id";
+                    let example = json!(uuid::Uuid::now_v7().simple().to_string());
+                    return Err(Failure::invalid("command_id", &id, rule, example));
+                }
+                Begun::Running { owner } => {
+                    if wait(&cancel).await {
+                        continue;
+                    }
+                    let message =
+                        format!("instance {owner} began the command and has no answer yet");
+                    return Err(Failure::unknown(message, Some(id.as_str())));
+                }
+            }
+        }
+    }
+
+    /// Runs a tool so that its panic ends nothing but its call.
+    async fn run(self: &Arc<Self>, entry: &Entry<S>, args: Args, context: CallContext) -> Answer {
+        let outcome = match entry.def.run {
+            Run::Inline(tool) => {
+                std::panic::catch_unwind(AssertUnwindSafe(|| tool(&self.state, &args, &context)))
+                    .or(Err(()))
+            }
+            Run::Waits(tool) => {
+                let state = Arc::clone(&self.state);
+                let made = AssertUnwindSafe(async move { tool(state, args, context).await });
+                made.catch_unwind().await.or(Err(()))
+            }
+            Run::Heavy(tool) => {
+                let permit = Arc::clone(&self.heavy).acquire_owned().await;
+                let (state, span) = (Arc::clone(&self.state), tracing::Span::current());
+                // The permit goes with the work: a call that is given up holds its place until
+                // the work notices.
+                let work = tokio::task::spawn_blocking(move || {
+                    let _permit = permit;
+                    span.in_scope(|| tool(&state, &args, &context))
+                });
+                work.await.or(Err(()))
+            }
+        };
+        outcome.unwrap_or_else(|()| {
+            let incident = uuid::Uuid::now_v7().simple().to_string();
+            tracing::error!(%incident, tool = entry.def.name, "a tool panicked");
+            self.metrics.tool_panic(self.agent.as_str(), entry.def.name);
+            Err(Failure::internal(&incident))
+        })
+    }
+
+    fn account(&self, tool: &ToolName, answer: &Answer, took: Duration) {
+        // What is asked for by a wrong name must not make a new label.
+        let label = self.table.get(tool).map_or("unknown", |entry| entry.def.name);
+        let outcome = answer.as_ref().map_or_else(|failure| failure.code.word(), |_| "ok");
+        self.metrics.tool_call(self.agent.as_str(), label, outcome, took);
+        match answer {
+            Ok(_) => tracing::debug!(?took, "ok"),
+            Err(failure) if failure.code == Code::Internal => tracing::error!(?took, %failure),
+            Err(failure) => tracing::info!(?took, %failure),
+        }
+    }
+}
+
+/// True when it is time to look again, false when nobody waits any more.
+async fn wait(cancel: &CancellationToken) -> bool {
+    tokio::select! {
+        () = cancel.cancelled() => false,
+        () = sleep(LOOK_AGAIN) => true,
+    }
+}
+
+/// The answer that stands on record.
+fn recorded(answer: &str) -> Answer {
+    match Response::parse(answer.as_bytes()) {
+        Ok(response) => response.outcome,
+        Err(error) => {
+            tracing::error!(%error, "a recorded answer cannot be read");
+            Err(Failure::internal("a recorded answer cannot be read"))
+        }
+    }
+}
+
+/// Equal for equal arguments, whatever their order and spacing.
+fn args_hash(args: &Args) -> Result<String, Failure> {
+    let value: serde_json::Value = args.read()?;
+    let canonical = serde_json::to_vec(&value).expect("invariant: it has only text keys");
+    Ok(hash(&canonical))
+}
+
+impl<S> fmt::Debug for Shell<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shell").field("agent", &self.agent).finish_non_exhaustive()
+    }
+}
