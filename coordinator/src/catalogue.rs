@@ -1,0 +1,215 @@
+//! The tools of all agents, under the names that MCP clients see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Client;
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use wire::{AgentName, Effect, Presence, PresenceState, ToolInfo, schema};
+
+/// How long an instance may take to list its tools.
+const LIST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How soon an agent that did not list its tools is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The tools that there are.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    /// By their names for MCP clients, in order.
+    pub tools: BTreeMap<String, Listed>,
+}
+
+/// A tool as it is listed.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Whose it is.
+    pub agent: AgentName,
+    /// What the agent says of it.
+    pub info: ToolInfo,
+    /// The same for MCP clients.
+    pub mcp: Tool,
+}
+
+/// What is known of one agent's tools.
+struct Known {
+    hash: String,
+    tools: Vec<ToolInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToolsList {
+    tools: Vec<ToolInfo>,
+}
+
+/// The parameter that every tool that acts has for its callers, besides its own.
+pub(crate) const COMMAND_ID: &str = "command_id";
+
+// === impl Catalogue ===
+
+impl Catalogue {
+    /// Keeps a catalogue up to date for as long as `stop` is not cancelled.
+    pub(crate) async fn keep(
+        client: Arc<Client>,
+        tell: watch::Sender<Arc<Self>>,
+        stop: CancellationToken,
+    ) {
+        let mut version = client.directory().version();
+        let mut known: BTreeMap<AgentName, Known> = BTreeMap::new();
+        loop {
+            version.mark_unchanged();
+            let complete = learn(&client, &mut known).await;
+            let now = Arc::new(Self::of(&known));
+            tell.send_if_modified(|before| {
+                let is_news = before.names_and_infos() != now.names_and_infos();
+                if is_news {
+                    tracing::info!(tools = now.tools.len(), "the tool list changed");
+                    *before = Arc::clone(&now);
+                }
+                is_news
+            });
+            let again = async {
+                if complete {
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = again => {}
+                changed = version.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn of(known: &BTreeMap<AgentName, Known>) -> Self {
+        let mut tools = BTreeMap::new();
+        for (agent, Known { tools: infos, .. }) in known {
+            for info in infos {
+                let name = format!("{agent}_{}", info.name);
+                let listed =
+                    Listed { agent: agent.clone(), mcp: for_mcp(&name, info), info: info.clone() };
+                tools.insert(name, listed);
+            }
+        }
+        Self { tools }
+    }
+
+    fn names_and_infos(&self) -> Vec<(&String, &ToolInfo)> {
+        self.tools.iter().map(|(name, listed)| (name, &listed.info)).collect()
+    }
+
+    /// A tool by its agent and its own name.
+    #[must_use]
+    pub fn find(&self, agent: &str, tool: &str) -> Option<&Listed> {
+        self.tools.get(&format!("{agent}_{tool}"))
+    }
+}
+
+/// Asks the agents whose tools changed; false when one did not answer.
+async fn learn(client: &Client, known: &mut BTreeMap<AgentName, Known>) -> bool {
+    let agents = client.directory().all();
+    // Whoever is there keeps its tools, ready or not: a call then says why it cannot be served.
+    known.retain(|agent, _| agents.contains_key(agent));
+    let mut complete = true;
+    for (agent, instances) in agents {
+        let presences = instances.into_iter().map(|instance| instance.presence);
+        let listing = presences.filter(|p| p.state != PresenceState::Draining).max_by(newer);
+        let Some(presence) = listing else { continue };
+        if known.get(&agent).is_some_and(|known| known.hash == presence.tools_hash) {
+            continue;
+        }
+        match ask(client, &presence).await {
+            Ok(tools) => {
+                known.insert(agent, Known { hash: presence.tools_hash, tools });
+            }
+            Err(why) => {
+                tracing::warn!(%agent, instance = %presence.instance, %why, "no tool list");
+                complete = false;
+            }
+        }
+    }
+    complete
+}
+
+/// During an update the tools of the newest program are listed.
+fn newer(one: &Presence, other: &Presence) -> std::cmp::Ordering {
+    (one.started_unix_ms, &one.instance).cmp(&(other.started_unix_ms, &other.instance))
+}
+
+async fn ask(client: &Client, presence: &Presence) -> Result<Vec<ToolInfo>, String> {
+    let answer = client.tools(&presence.agent, &presence.instance, LIST_TIMEOUT).await;
+    let answer = answer.map_err(|failure| failure.to_string())?;
+    let list: ToolsList =
+        serde_json::from_str(answer.get()).map_err(|error| error.to_string())?;
+    // One tool with a shape that clients do not take would cost them all others.
+    let legal = list.tools.into_iter().filter(|tool| match not_listable(tool) {
+        None => true,
+        Some(why) => {
+            tracing::error!(agent = %presence.agent, tool = %tool.name, %why, "a tool is left out");
+            false
+        }
+    });
+    Ok(legal.collect())
+}
+
+fn not_listable(tool: &ToolInfo) -> Option<String> {
+    for schema in [&tool.input_schema, &tool.output_schema] {
+        if let Err(why) = schema::is_plain(schema) {
+            return Some(why.to_string());
+        }
+    }
+    let own = tool.input_schema.get("properties").and_then(|p| p.get(COMMAND_ID));
+    (tool.effect.acts() && own.is_some()).then(|| format!("it has a parameter {COMMAND_ID}"))
+}
+
+/// A tool in the words of MCP, with all four hints.
+fn for_mcp(name: &str, info: &ToolInfo) -> Tool {
+    let (input, output) = (input_for_callers(info), as_object(&info.output_schema));
+    let hints = ToolAnnotations::from_raw(
+        Some(info.title.clone()),
+        Some(!info.effect.acts()),
+        Some(info.effect == Effect::MovesMoney),
+        // A command id makes every repetition harmless, and a read changes nothing.
+        Some(true),
+        Some(info.open_world),
+    );
+    Tool::new(name.to_owned(), info.description.clone(), Arc::new(input))
+        .with_title(info.title.clone())
+        .with_raw_output_schema(Arc::new(output))
+        .with_annotations(hints)
+}
+
+/// The schema of a tool's own parameters; one that acts also takes the command's name.
+fn input_for_callers(info: &ToolInfo) -> JsonObject {
+    let mut schema = as_object(&info.input_schema);
+    if info.effect.acts()
+        && let Some(Value::Object(properties)) = schema.get_mut("properties")
+    {
+        let parameter = json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "description": "Your own name for this command, so that it acts once: the same name \
+                            with the same arguments gives the first answer again. Made for you \
+                            when absent.",
+            "examples": ["buy-btc-2024-08-09-1"],
+        });
+        properties.insert(COMMAND_ID.to_owned(), parameter);
+    }
+    schema
+}
+
+fn as_object(value: &Value) -> JsonObject {
+    value.as_object().cloned().unwrap_or_default()
+}
