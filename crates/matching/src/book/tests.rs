@@ -33,9 +33,9 @@ fn book_with_sellers() -> Book {
 fn trades(events: &[Event]) -> Vec<(u64, u64, i64, i64)> {
     events
         .iter()
-        .filter_map(|event| match event {
-            Event::Trade(t) => Some((t.trade_id, t.maker.0, t.ticks, t.lots)),
-            _ => None,
+        .filter_map(|event| {
+            let Event::Trade(t) = event else { return None };
+            Some((t.trade_id, t.maker.0, t.ticks, t.lots))
         })
         .collect()
 }
