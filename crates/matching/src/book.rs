@@ -115,6 +115,12 @@ impl Book {
         self.half(side).level_count()
     }
 
+    /// The resting orders of a side in the order in which they trade.
+    pub fn orders(&self, side: Side) -> impl Iterator<Item = (OrderId, Level)> + '_ {
+        let resting = self.half(side).reachable(None);
+        resting.map(|(ticks, resting)| (resting.id, Level { ticks, lots: resting.lots }))
+    }
+
     /// Lots that rest at a price.
     #[must_use]
     pub fn level_lots(&self, side: Side, ticks: i64) -> i64 {
@@ -162,6 +168,11 @@ impl Book {
     #[must_use]
     pub const fn next_trade_id(&self) -> u64 {
         self.next.trade_id
+    }
+
+    /// Numbers the next trade; a number below the present one is ignored, so ids never repeat.
+    pub fn set_next_trade_id(&mut self, trade_id: u64) {
+        self.next.trade_id = self.next.trade_id.max(trade_id);
     }
 
     /// The id of the last change; one less than the first id before anything happened.

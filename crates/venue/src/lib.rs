@@ -1,0 +1,3 @@
+//! Where orders go: every venue behind one trait, and the paper venue built in.
+
+pub mod market;
