@@ -3,6 +3,7 @@
 //! | operation | gives |
 //! |---|---|
 //! | [`Price::notional`] (price x quantity) | an [`Amount`] of the quote asset |
+//! | [`Price::value_of`] (price x amount) | an [`Amount`] of the quote asset, with the amount's sign |
 //! | [`Amount::try_add`], [`Amount::try_sub`] | an [`Amount`] of the same asset |
 //! | [`Amount::at_rate`] | the share of an amount, rounded half up to 8 places |
 //! | [`Quantity::try_add`] | a [`Quantity`] |
@@ -67,6 +68,31 @@ fn plain_decimal(text: &str, signed: bool) -> Result<Decimal, MoneyError> {
     Decimal::from_str_exact(text).map(|d| d.normalize()).or(Err(MoneyError::NotDecimal))
 }
 
+/// The exact sum, which the library's own addition rounds in silence when digits run out.
+///
+/// The operands have no zeros at the end, so a sum of different scales keeps the finer one and
+/// fits only when the coarser mantissa can be stretched to it.
+fn exact_sum(a: Decimal, b: Decimal) -> Result<Decimal, Overflow> {
+    let scale = a.scale().max(b.scale());
+    let stretched = |d: Decimal| {
+        let factor = 10i128.checked_pow(scale.saturating_sub(d.scale()))?;
+        d.mantissa().checked_mul(factor)
+    };
+    let sum = if a.is_zero() {
+        return Ok(b.normalize());
+    } else if b.is_zero() {
+        return Ok(a.normalize());
+    } else {
+        stretched(a).zip(stretched(b)).and_then(|(a, b)| a.checked_add(b)).ok_or(Overflow)?
+    };
+    Decimal::try_from_i128_with_scale(sum, scale).map(|d| d.normalize()).or(Err(Overflow))
+}
+
+fn negated(mut value: Decimal) -> Decimal {
+    value.set_sign_negative(value.is_sign_positive());
+    value
+}
+
 // === impl Price ===
 
 impl Price {
@@ -93,10 +119,18 @@ impl Price {
     /// # Errors
     /// [`Overflow`] when the exact product has more than 28 digits.
     pub fn notional(self, quantity: Quantity) -> Result<Amount, Overflow> {
+        self.value_of(quantity.amount())
+    }
+
+    /// What `amount` of the base asset is worth at this price, in the quote asset; keeps the sign.
+    ///
+    /// # Errors
+    /// [`Overflow`] when the exact product has more than 28 digits.
+    pub fn value_of(self, amount: Amount) -> Result<Amount, Overflow> {
         // Both mantissas are multiplied as integers, because the library's own product rounds in
         // silence when it runs out of digits. Normalised operands leave no zeros to trim below.
-        let mantissa = self.0.mantissa().checked_mul(quantity.0.mantissa()).ok_or(Overflow)?;
-        let scale = self.0.scale().saturating_add(quantity.0.scale());
+        let mantissa = self.0.mantissa().checked_mul(amount.0.mantissa()).ok_or(Overflow)?;
+        let scale = self.0.scale().saturating_add(amount.0.scale());
         let product = Decimal::try_from_i128_with_scale(mantissa, scale).or(Err(Overflow))?;
         Ok(Amount(product.normalize()))
     }
@@ -134,13 +168,13 @@ impl Quantity {
     /// # Errors
     /// [`Overflow`] when it cannot be held.
     pub fn try_add(self, other: Self) -> Result<Self, Overflow> {
-        self.0.checked_add(other.0).map(|sum| Self(sum.normalize())).ok_or(Overflow)
+        exact_sum(self.0, other.0).map(Self)
     }
 
     /// What is left after taking `other` away; `None` when nothing is.
     #[must_use]
     pub fn try_sub(self, other: Self) -> Option<Self> {
-        self.0.checked_sub(other.0).and_then(|rest| Self::try_new(rest).ok())
+        exact_sum(self.0, negated(other.0)).ok().and_then(|rest| Self::try_new(rest).ok())
     }
 }
 
@@ -167,7 +201,7 @@ impl Amount {
     /// # Errors
     /// [`Overflow`] when it cannot be held.
     pub fn try_add(self, other: Self) -> Result<Self, Overflow> {
-        self.0.checked_add(other.0).map(Self::new).ok_or(Overflow)
+        exact_sum(self.0, other.0).map(Self)
     }
 
     /// The difference.
@@ -175,7 +209,7 @@ impl Amount {
     /// # Errors
     /// [`Overflow`] when it cannot be held.
     pub fn try_sub(self, other: Self) -> Result<Self, Overflow> {
-        self.0.checked_sub(other.0).map(Self::new).ok_or(Overflow)
+        exact_sum(self.0, negated(other.0)).map(Self)
     }
 
     /// The share of this amount, rounded half away from zero to 8 places.
@@ -287,6 +321,27 @@ mod tests {
         let fine: Price = "1.00000000000001".parse().unwrap();
         let finer: Quantity = "1.000000000000000001".parse().unwrap();
         assert_eq!(fine.notional(finer), Err(Overflow));
+    }
+
+    #[test]
+    fn a_sum_is_exact_or_refused() {
+        let large: Amount = "7000000000000000000000000000".parse().unwrap();
+        let fine: Amount = "0.1234567890123456789012345678".parse().unwrap();
+        assert_eq!(large.try_add(fine), Err(Overflow));
+        assert_eq!(large.try_sub(fine), Err(Overflow));
+        assert_eq!(large.try_add(Amount::ZERO), Ok(large));
+        assert_eq!(large.try_sub(large), Ok(Amount::ZERO));
+        assert_eq!(Amount::ZERO.try_sub(Amount::ZERO).unwrap().to_string(), "0");
+        let (a, b): (Quantity, Quantity) = ("1.5".parse().unwrap(), "0.25".parse().unwrap());
+        assert_eq!(a.try_add(b).unwrap().to_string(), "1.75");
+        assert_eq!(a.try_sub(b).unwrap().to_string(), "1.25");
+        assert_eq!(b.try_sub(a), None);
+    }
+
+    #[test]
+    fn the_value_of_a_debt_is_a_debt() {
+        let price: Price = "61583.22".parse().unwrap();
+        assert_eq!(price.value_of("-2".parse().unwrap()).unwrap().to_string(), "-123166.44");
     }
 
     #[test]

@@ -1,0 +1,37 @@
+//! Decides whether an order may leave the house.
+//!
+//! [`check`] is a pure function: the same order and the same [`Context`] always give the same
+//! answer. It is the only maker of an [`Approved`] order, so whatever takes one has the proof that
+//! it passed here. What cannot be known is refused: a missing halt state, a missing or old price, an
+//! unknown equity or day's loss.
+//!
+//! # Invariants
+//!
+//! * No I/O, no clock, no randomness.
+//! * Only [`Halt::Running`] lets an order pass; there is no way around it.
+//! * An order that only reduces what is held passes every limit on exposure, and no other.
+//! * A refusal names the limit, its value, the value that broke it, and what would pass.
+//! * Where an order passes the limits on exposure, the same order with less quantity passes too.
+
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm
+)]
+
+mod approved;
+mod context;
+mod exposure;
+mod gate;
+mod halt;
+mod limits;
+mod refusal;
+
+pub use approved::Approved;
+pub use context::{Context, Market, MarketError};
+pub use exposure::{Exposure, ExposureError};
+pub use gate::check;
+pub use halt::Halt;
+pub use limits::{DayLossLevel, LimitError, Limits};
+pub use refusal::{Passes, Refusal};
