@@ -46,12 +46,12 @@ pub enum CaptureError {
 pub(super) struct Capture {
     /// Files that are still to be read, the next one last.
     waiting: Vec<PathBuf>,
-    open: Option<Open>,
+    open: Option<OpenFile>,
     line: Vec<u8>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenFile {
     path: PathBuf,
     reader: BufReader<MultiGzDecoder<BufReader<File>>>,
     lines: u64,
@@ -74,7 +74,7 @@ impl Capture {
         loop {
             if self.open.is_none() {
                 let Some(path) = self.waiting.pop() else { return Ok(None) };
-                self.open = Some(Open::open(path)?);
+                self.open = Some(OpenFile::open(path)?);
             }
             let Some(open) = &mut self.open else { return Ok(None) };
             self.line.clear();
@@ -94,9 +94,9 @@ impl Capture {
     }
 }
 
-// === impl Open ===
+// === impl OpenFile ===
 
-impl Open {
+impl OpenFile {
     fn open(path: PathBuf) -> Result<Self, CaptureError> {
         let file = File::open(&path)
             .map_err(|source| CaptureError::Open { path: path.display().to_string(), source })?;
