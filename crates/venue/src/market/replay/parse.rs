@@ -1,8 +1,9 @@
 //! Understands one recorded line: a receive time in nanoseconds, a space, and a message of
 //! Binance's Spot market streams (or the REST depth snapshot, which has no stream name).
 //!
-//! Prices and quantities become whole ticks and lots at once. A text that is off the grid of the
-//! instrument is an error: it means that the recording and the instrument do not belong together.
+//! Prices and quantities become whole ticks and lots at once. A price off the grid is an error: it
+//! means that the recording and the instrument do not belong together. A quantity off the grid is
+//! rounded down, because real books do display a few such sums, and less is never too kind to us.
 
 use domain::{Decimal, Instrument, Side, Timestamp};
 use matching::Level;
@@ -130,14 +131,15 @@ impl Grid {
     }
 
     fn ticks(self, text: &str) -> Result<i64, LineError> {
-        match units(text, self.tick)? {
-            0 => Err(LineError::OffGrid(text.to_owned())),
-            ticks => Ok(ticks),
+        let value = decimal(text)?;
+        if value == 0 || value % self.tick != 0 {
+            return Err(LineError::OffGrid(text.to_owned()));
         }
+        Ok(value / self.tick)
     }
 
     fn lots(self, text: &str) -> Result<i64, LineError> {
-        units(text, self.step)
+        Ok(decimal(text)? / self.step)
     }
 
     fn level(self, pair: Pair<'_>) -> Result<Level, LineError> {
@@ -155,13 +157,8 @@ fn eighths(value: Decimal) -> Option<i64> {
     mantissa.checked_mul(10_i64.checked_pow(places)?)
 }
 
-/// How many whole `unit`s a text is; `unit` counts the eighth decimal place.
-fn units(text: &str, unit: i64) -> Result<i64, LineError> {
-    let value = fixed(text).ok_or_else(|| LineError::NotDecimal(text.to_owned()))?;
-    if value % unit == 0 {
-        return Ok(value / unit);
-    }
-    Err(LineError::OffGrid(text.to_owned()))
+fn decimal(text: &str) -> Result<i64, LineError> {
+    fixed(text).ok_or_else(|| LineError::NotDecimal(text.to_owned()))
 }
 
 /// Reads `61837.63000000` as an integer of its eighth place.
@@ -266,6 +263,13 @@ mod tests {
         assert_eq!(record.received.unix_nanos(), 1_723_161_254_087_896_568);
         let (trade_id, ticks, lots) = (3_735_683_259, 6_183_763, 2_000);
         assert_eq!(record.message, Message::Trade { trade_id, ticks, lots, taker: Side::Sell });
+    }
+
+    #[test]
+    fn a_displayed_quantity_off_the_grid_is_rounded_down() {
+        let line = r#"1 {"lastUpdateId":1,"bids":[["1.00","25.42618999"],["0.99","0.00000999"]],"asks":[]}"#;
+        let Message::Snapshot { bids, .. } = read(line).unwrap().message else { panic!() };
+        assert_eq!(bids.iter().map(|level| level.lots).collect::<Vec<_>>(), [2_542_618, 0]);
     }
 
     #[test]
