@@ -1,6 +1,8 @@
 //! Thousands of random orders: no money appears or vanishes, and the same orders give the same
 //! fills.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failure of the test")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! What the paper venue promises, over the simulated and over the recorded market alike.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure here is a failure of the test")]
+
 mod support;
 
 use domain::{OrderId, OrderKind, Side, TimeInForce};

@@ -1,6 +1,7 @@
 //! What the tests of the paper venue share: approved orders, small recordings, a running venue.
 
 #![expect(dead_code, reason = "each test binary uses its own part")]
+#![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

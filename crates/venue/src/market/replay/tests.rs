@@ -141,7 +141,7 @@ fn a_gap_stops_our_orders_and_a_snapshot_starts_them_again() {
         snapshot(10),
         diff(20, "BTCUSDT", 13, 14, "98.00"),
         trade(30, "BTCUSDT", 1),
-        format!(r#"40 {{"lastUpdateId":14,"bids":[["99.00","5"]],"asks":[["99.50","5"]]}}"#),
+        r#"40 {"lastUpdateId":14,"bids":[["99.00","5"]],"asks":[["99.50","5"]]}"#.to_owned(),
         trade(50, "BTCUSDT", 2),
     ];
     let path = file(&folder, "gap.gz", &gzip(&lines));
