@@ -213,3 +213,26 @@ async fn an_account_that_cannot_be_is_not_opened() {
     let refused = PaperVenue::open(config, sim(7), clock).map(|_| ()).unwrap_err();
     assert!(matches!(refused, PaperError::OpenOrder { .. }), "{refused}");
 }
+
+#[tokio::test]
+async fn a_restored_order_that_the_market_has_passed_trades_on_return_and_is_told() {
+    let running = start(sim(7), deposit(), Pace::LIVE);
+    running.venue.submit(approved(limit("a", Side::Buy, "0.001", price("50000")))).await.unwrap();
+    let mut state = running.venue.state().await.unwrap();
+    state.open_orders[0].kind = post_only(price("70000"));
+    let config = PaperConfig {
+        name: "paper".to_owned(),
+        pace: Pace::LIVE,
+        opening: Opening::Restore(state),
+    };
+    let clock = Arc::new(domain::ManualClock::new(START));
+    let (venue, task) = PaperVenue::open(config, sim(7), clock).unwrap();
+    let mut events = venue.subscribe();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(task.run());
+    let order = venue.order(symbol(), "a".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(order.status, VenueOrderStatus::Filled);
+    assert_eq!(balance(&venue, "USDT").await.locked, amount("0"), "the difference is refunded");
+    let Some(Received::Event(event)) = events.try_next() else { panic!("nobody was told") };
+    assert!(matches!(event.kind, venue::VenueEventKind::Fill(_)), "{event:?}");
+}

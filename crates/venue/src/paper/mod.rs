@@ -11,10 +11,12 @@
 //! The caller rebuilds [`PaperState`] from its journal and opens the venue with
 //! [`Opening::Restore`]. Balances and open orders are then what they were, with two exceptions that
 //! no restart can avoid: an open order stands at the end of its queue, and one whose price the
-//! market has passed meanwhile trades on return.
+//! market has passed meanwhile trades on return. Such trades are told to whoever subscribes between
+//! opening the venue and running its task.
 
 mod engine;
 mod refusal;
+mod report;
 mod task;
 
 use std::collections::BTreeMap;
@@ -341,6 +343,5 @@ fn open_engine(
             .readmit(order.clone(), now)
             .map_err(|why| PaperError::OpenOrder { name, why: why.to_string() })?;
     }
-    engine.events.clear();
     Ok(engine)
 }

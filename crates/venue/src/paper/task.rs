@@ -112,6 +112,8 @@ impl PaperTask {
 
     /// Runs until the last handle is dropped.
     pub async fn run(mut self) {
+        // What restored orders did on their return is the first thing to tell.
+        self.publish(Vec::new(), self.anchor.0);
         loop {
             let request = match self.idle() {
                 Some(Duration::ZERO) => match self.mailbox.try_recv() {
