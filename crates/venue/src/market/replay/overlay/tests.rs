@@ -1,5 +1,7 @@
 //! The queue rule, one sentence each.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::market::replay::parse::Message;
 
@@ -178,4 +180,64 @@ fn a_market_order_meets_our_own_only_where_it_reaches() {
         })
         .collect();
     assert_eq!(ended, [(2, Removal::SelfTrade)], "the one at 103 was not reached");
+}
+
+/// What may happen next: an order of ours, a recorded trade, or a recorded change.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Place(Side, i64, Option<i64>),
+    Trade(Side, i64, i64),
+    Change(Side, i64, i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let side = || prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    prop_oneof![
+        (side(), 1i64..30, prop::option::of(95i64..106))
+            .prop_map(|(side, lots, ticks)| Step::Place(side, lots, ticks)),
+        (side(), 95i64..106, 1i64..30)
+            .prop_map(|(side, ticks, lots)| Step::Trade(side, ticks, lots)),
+        (side(), 0i64..6, 0i64..30).prop_map(|(side, distance, lots)| {
+            // Recorded books are not crossed.
+            let ticks = if side == Side::Buy { 100 - distance } else { 101 + distance };
+            Step::Change(side, ticks, lots)
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_order_trades_more_than_it_has_nor_worse_than_its_price(
+        steps in prop::collection::vec(step(), 1..80)
+    ) {
+        let mut table = Table::new();
+        let mut orders: Vec<(Side, i64, Option<i64>)> = Vec::new();
+        let mut trade_ids = 0;
+        for step in steps {
+            let traded = match step {
+                Step::Place(side, lots, ticks) => {
+                    orders.push((side, lots, ticks));
+                    let id = orders.len() as u64;
+                    let kind = ticks.map_or(Kind::Market, limit);
+                    let shown: i64 =
+                        table.overlay.available(&table.book, side.opposite()).map(|l| l.lots).sum();
+                    let traded = fills(&table.place(id, side, lots, kind));
+                    let taken: i64 = traded.iter().map(|(_, _, lots)| lots).sum();
+                    prop_assert!(taken <= shown, "{taken} of {shown}");
+                    traded
+                }
+                Step::Trade(side, ticks, lots) => table.trade(ticks, lots, side),
+                Step::Change(side, ticks, lots) => table.change(side, ticks, lots),
+            };
+            trade_ids += traded.len() as u64;
+            for (id, ticks, lots) in traded {
+                let order = &mut orders[usize::try_from(id).unwrap() - 1];
+                order.1 -= lots;
+                prop_assert!(lots > 0 && order.1 >= 0, "{order:?} traded {lots}");
+                let is_fair = order.2.is_none_or(|limit| reaches(order.0, limit, ticks));
+                prop_assert!(is_fair, "{order:?} traded at {ticks}");
+            }
+        }
+        prop_assert_eq!(table.overlay.next_trade_id(), trade_ids + 1);
+    }
 }
