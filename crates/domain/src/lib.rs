@@ -19,12 +19,14 @@
 
 mod clock;
 mod instrument;
+mod market;
 mod money;
 mod order;
 mod symbol;
 
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use instrument::{FilterFailure, Instrument};
+pub use market::{BookLevel, BookSnapshot, LevelChange, MarketEvent, MarketEventKind};
 pub use money::{Amount, MoneyError, Overflow, Price, Quantity, Rate};
 pub use order::{
     ClientOrderId, CommandId, Fill, IdError, Liquidity, NewOrder, OrderId, OrderKind, Side,
