@@ -65,9 +65,12 @@ impl Catalogue {
         loop {
             version.mark_unchanged();
             let complete = learn(&client, &mut known).await;
-            let now = Arc::new(Self::of(&known));
+            let tools = known.iter().flat_map(|(agent, of)| {
+                of.tools.iter().map(move |info| (agent.clone(), info.clone()))
+            });
+            let now = Arc::new(Self::of(tools));
             tell.send_if_modified(|before| {
-                let is_news = before.names_and_infos() != now.names_and_infos();
+                let is_news = !before.is_same(&now);
                 if is_news {
                     tracing::info!(tools = now.tools.len(), "the tool list changed");
                     *before = Arc::clone(&now);
@@ -92,17 +95,21 @@ impl Catalogue {
         }
     }
 
-    fn of(known: &BTreeMap<AgentName, Known>) -> Self {
-        let mut tools = BTreeMap::new();
-        for (agent, Known { tools: infos, .. }) in known {
-            for info in infos {
-                let name = format!("{agent}_{}", info.name);
-                let listed =
-                    Listed { agent: agent.clone(), mcp: for_mcp(&name, info), info: info.clone() };
-                tools.insert(name, listed);
-            }
-        }
-        Self { tools }
+    /// The catalogue of these tools.
+    #[must_use]
+    pub fn of(tools: impl IntoIterator<Item = (AgentName, ToolInfo)>) -> Self {
+        let listed = tools.into_iter().map(|(agent, info)| {
+            let name = format!("{agent}_{}", info.name);
+            let mcp = for_mcp(&name, &info);
+            (name, Listed { agent, info, mcp })
+        });
+        Self { tools: listed.collect() }
+    }
+
+    /// Whether the same tools are listed.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.names_and_infos() == other.names_and_infos()
     }
 
     fn names_and_infos(&self) -> Vec<(&String, &ToolInfo)> {
@@ -150,8 +157,7 @@ fn newer(one: &Presence, other: &Presence) -> std::cmp::Ordering {
 async fn ask(client: &Client, presence: &Presence) -> Result<Vec<ToolInfo>, String> {
     let answer = client.tools(&presence.agent, &presence.instance, LIST_TIMEOUT).await;
     let answer = answer.map_err(|failure| failure.to_string())?;
-    let list: ToolsList =
-        serde_json::from_str(answer.get()).map_err(|error| error.to_string())?;
+    let list: ToolsList = serde_json::from_str(answer.get()).map_err(|error| error.to_string())?;
     // One tool with a shape that clients do not take would cost them all others.
     let legal = list.tools.into_iter().filter(|tool| match not_listable(tool) {
         None => true,

@@ -37,19 +37,26 @@ pub struct CallFailure {
     pub command_id: Option<CommandId>,
 }
 
+/// A call to make.
+#[derive(Debug)]
+pub struct Asked {
+    /// Whose tool.
+    pub agent: String,
+    /// Its own name.
+    pub tool: String,
+    /// Its arguments, and `command_id` beside them when the caller names the command.
+    pub args: Map<String, Value>,
+    /// The trace that the call belongs to.
+    pub trace: Option<Traceparent>,
+}
+
 /// Tools that can be listed and called: those of a fleet, near or far.
 pub trait Tools: fmt::Debug + Send + Sync + 'static {
     /// What there is, as it changes.
     fn catalogue(&self) -> watch::Receiver<Arc<Catalogue>>;
 
-    /// Calls a tool by its agent's and its own name. Dropping the future stops the work.
-    fn call(
-        &self,
-        agent: &str,
-        tool: &str,
-        args: Map<String, Value>,
-        trace: Option<Traceparent>,
-    ) -> BoxFuture<'_, Result<Called, CallFailure>>;
+    /// Calls a tool. Dropping the future stops the work.
+    fn call(&self, asked: Asked) -> BoxFuture<'_, Result<Called, CallFailure>>;
 }
 
 /// The fleet on a bus.
@@ -64,32 +71,19 @@ impl Tools for Fleet {
         self.catalogue.clone()
     }
 
-    fn call(
-        &self,
-        agent: &str,
-        tool: &str,
-        args: Map<String, Value>,
-        trace: Option<Traceparent>,
-    ) -> BoxFuture<'_, Result<Called, CallFailure>> {
+    fn call(&self, asked: Asked) -> BoxFuture<'_, Result<Called, CallFailure>> {
         let catalogue = Arc::clone(&self.catalogue.borrow());
-        let (agent, tool) = (agent.to_owned(), tool.to_owned());
-        async move { self.ask(&catalogue, &agent, &tool, args, trace).await }.boxed()
+        async move { self.ask(&catalogue, asked).await }.boxed()
     }
 }
 
 impl Fleet {
-    async fn ask(
-        &self,
-        catalogue: &Catalogue,
-        agent: &str,
-        tool: &str,
-        mut args: Map<String, Value>,
-        trace: Option<Traceparent>,
-    ) -> Result<Called, CallFailure> {
+    async fn ask(&self, catalogue: &Catalogue, asked: Asked) -> Result<Called, CallFailure> {
+        let Asked { agent, tool, mut args, trace } = asked;
         let nameless = |failure| CallFailure { failure, command_id: None };
         let listed = catalogue
-            .find(agent, tool)
-            .ok_or_else(|| nameless(no_such_tool(catalogue, agent, tool)))?;
+            .find(&agent, &tool)
+            .ok_or_else(|| nameless(no_such_tool(catalogue, &agent, &tool)))?;
         let command_id = if listed.info.effect.acts() {
             Some(take_command_id(&mut args).map_err(nameless)?)
         } else {

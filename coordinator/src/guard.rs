@@ -60,7 +60,11 @@ impl Guard {
     }
 
     /// Asks for the token.
-    pub(crate) async fn bearer(State(guard): State<Self>, request: Request, next: Next) -> Response {
+    pub(crate) async fn bearer(
+        State(guard): State<Self>,
+        request: Request,
+        next: Next,
+    ) -> Response {
         if guard.is_bearer(request.headers()) {
             return next.run(request).await;
         }
@@ -118,9 +122,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| {
-            (header::HeaderName::from_static(name), value.parse().unwrap())
-        }).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     fn guard() -> Guard {
@@ -130,7 +135,8 @@ mod tests {
 
     #[test]
     fn own_names_pass_and_others_do_not() {
-        for own in ["localhost", "127.0.0.1:3000", "[::1]:3000", "LOCALHOST:1", "bot4.example:443"] {
+        for own in ["localhost", "127.0.0.1:3000", "[::1]:3000", "LOCALHOST:1", "bot4.example:443"]
+        {
             assert_eq!(guard().foreign(&headers(&[("host", own)])), None, "{own}");
         }
         for other in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:3000", ""] {

@@ -21,10 +21,10 @@ use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, Failure, Traceparent};
 
-use crate::fleet::{CallFailure, Fleet, Tools};
+use crate::Guard;
+use crate::fleet::{Asked, CallFailure, Fleet, Tools};
 use crate::mcp::Handler;
 use crate::status;
-use crate::Guard;
 
 /// The header that carries the name of a command.
 const COMMAND_ID_HEADER: &str = "bot4-command-id";
@@ -102,9 +102,9 @@ async fn fleet_status(State(shared): State<Shared>) -> Response {
 
 async fn tools(State(shared): State<Shared>) -> Response {
     let catalogue = Arc::clone(&shared.fleet.catalogue.borrow());
-    let listed = catalogue.tools.iter().map(|(name, listed)| {
-        json!({ "mcp_name": name, "agent": listed.agent, "tool": listed.info })
-    });
+    let listed = catalogue.tools.iter().map(
+        |(name, listed)| json!({ "mcp_name": name, "agent": listed.agent, "tool": listed.info }),
+    );
     Json(json!({ "tools": listed.collect::<Vec<_>>() })).into_response()
 }
 
@@ -120,7 +120,7 @@ async fn call(
     };
     let trace = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let trace = trace.and_then(Traceparent::parse);
-    let (response, command_id) = match shared.fleet.call(&agent, &tool, args, trace).await {
+    let (response, command_id) = match shared.fleet.call(Asked { agent, tool, args, trace }).await {
         Ok(called) => (Json(called.result).into_response(), called.command_id),
         Err(CallFailure { failure, command_id }) => (failure_response(&failure), command_id),
     };

@@ -16,14 +16,16 @@ mod fleet;
 mod guard;
 mod http;
 pub mod mcp;
+mod process;
 mod start;
 mod status;
 
 pub use catalogue::{Catalogue, Listed};
-pub use fleet::{CallFailure, Called, Fleet, Tools};
+pub use fleet::{Asked, CallFailure, Called, Fleet, Tools};
 pub use guard::Guard;
 pub use http::mcp_routes;
-pub use start::{Coordinator, Options, StartError, main, start};
+pub use process::main;
+pub use start::{Coordinator, Options, StartError, start, token};
 
 /// The port of the coordinator.
 pub const PORT: u16 = 3000;

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use domain::CommandId;
 use rmcp::ErrorData;
+use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
     MetaObject, PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
-use rmcp::ServerHandler;
 use serde_json::{Value, json};
 use telemetry::Metrics;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wire::{Failure, Traceparent};
 
-use crate::{CallFailure, Called, Tools};
+use crate::{Asked, CallFailure, Called, Tools};
 
 /// What a model must know before it calls anything; at most 2048 characters, since clients cut
 /// the rest.
@@ -42,8 +42,8 @@ exchangespec_get_orderbook for equity and price, riskquant_calculate_var on rece
 exchangespec_place_order with exchange \"paper\", then exchangespec_get_order_status. A person \
 stops all new orders at once with the command `bot4 halt`.";
 
-/// Serves the tools of a fleet.
-#[derive(Debug, Clone)]
+/// Serves the tools of a fleet; a clone serves the same ones.
+#[derive(Debug)]
 pub struct Handler<T> {
     tools: Arc<T>,
     metrics: Metrics,
@@ -51,6 +51,13 @@ pub struct Handler<T> {
 }
 
 // === impl Handler ===
+
+impl<T> Clone for Handler<T> {
+    fn clone(&self) -> Self {
+        let Self { tools, metrics, tasks } = self;
+        Self { tools: Arc::clone(tools), metrics: metrics.clone(), tasks: tasks.clone() }
+    }
+}
 
 impl<T: Tools> Handler<T> {
     /// A server of these tools.
@@ -78,9 +85,9 @@ impl<T: Tools> Handler<T> {
             (listed.agent.to_string(), listed.info.name.to_string())
         };
         let trace = context.meta.get_traceparent().and_then(Traceparent::parse);
-        let args = request.arguments.unwrap_or_default();
+        let asked = Asked { agent, tool, args: request.arguments.unwrap_or_default(), trace };
         tokio::select! {
-            called = self.tools.call(&agent, &tool, args, trace) => Ok(match called {
+            called = self.tools.call(asked) => Ok(match called {
                 Ok(called) => success(&called),
                 Err(failed) => failure(&failed),
             }),

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use wire::{AgentName, PresenceState};
 
 use crate::http::{Shared, routes};
-use crate::{Catalogue, Fleet, Guard, PORT};
+use crate::{Catalogue, Fleet, Guard};
 
 /// What a coordinator is started with.
 #[derive(Debug)]
@@ -152,10 +151,4 @@ impl Coordinator {
         self.tasks.close();
         self.tasks.wait().await;
     }
-}
-
-/// Runs a coordinator until it is asked to end: the `main` of its program.
-#[must_use]
-pub fn main() -> ExitCode {
-    crate::start::process::main(PORT)
 }

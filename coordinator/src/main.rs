@@ -1,0 +1,7 @@
+//! The coordinator of a fleet.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    coordinator::main()
+}
