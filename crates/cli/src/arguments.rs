@@ -1,0 +1,172 @@
+//! What the command line can say.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// A fleet of trading agents that Claude can run safely.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bot4",
+    version,
+    after_help = "Exit codes: 0 done; 1 it did not work; 2 wrong command line; 3 invalid_params; \
+                  4 refused by a rule; 5 approval required; 6 unavailable (nothing happened); \
+                  7 unknown (it may have happened); 8 internal error"
+)]
+pub(crate) struct CommandLine {
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything in this process: coordinator, agents, paper venue
+    #[command(after_help = "Examples:\n  bot4 up\n  bot4 up --market sim:42 --listen 127.0.0.1:3100\
+        \n  bot4 up --market replay:btcusdt.gz,ethusdt.gz --set venue.speed=10\
+        \n  bot4 up --redis redis://127.0.0.1:6379 --database postgres://bot4@localhost/bot4")]
+    Up(UpOptions),
+    /// Call a tool of an agent
+    #[command(after_help = "Examples:\n  bot4 call riskquant calculate_kelly --win_probability 0.55 \
+        --win_return 0.04 --loss_return -0.02\n  bot4 call exchangespec place_order \
+        '{\"exchange\":\"paper\",\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"order_type\":\"market\",\
+        \"quantity\":\"0.01\"}'")]
+    Call(CallOptions),
+    /// List the tools of all agents
+    #[command(after_help = "Examples:\n  bot4 tools\n  bot4 tools riskquant\n  bot4 tools --json")]
+    Tools(ToolsOptions),
+    /// Show agents, instances, load, market and halt state
+    #[command(after_help = "Examples:\n  bot4 status\n  bot4 status --json")]
+    Status(Remote),
+    /// Stop all new orders at once; needs neither coordinator nor Claude
+    #[command(after_help = "Examples:\n  bot4 halt --reason \"spread looks wrong\"\
+        \n  bot4 halt --reason maintenance --database postgres://bot4@localhost/bot4")]
+    Halt(HaltOptions),
+    /// Let new orders pass the risk gate again
+    #[command(after_help = "Example:\n  bot4 resume")]
+    Resume(Local),
+    /// Serve the tools of a running coordinator over stdio, for Claude Desktop
+    #[command(after_help = "In Claude Desktop's configuration:\n  {\"mcpServers\": {\"bot4\": \
+        {\"command\": \"bot4\", \"args\": [\"mcp\"]}}}")]
+    Mcp(Remote),
+    /// Look for what is wrong and say what to do
+    #[command(after_help = "Examples:\n  bot4 doctor\n  bot4 doctor --redis redis://127.0.0.1:6379")]
+    Doctor(DoctorOptions),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  bot4 completions bash > /etc/bash_completion.d/bot4")]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Where state is kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct State {
+    /// Folder of token and journal [default: the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// Where a running fleet is reached.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Remote {
+    #[command(flatten)]
+    pub(crate) state: State,
+    /// Address of the coordinator
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BOT4_COORDINATOR",
+        default_value = "http://127.0.0.1:3000"
+    )]
+    pub(crate) coordinator: String,
+    /// File that holds the bearer token [default: token in the state folder]
+    #[arg(long, value_name = "FILE", env = "BOT4_HTTP_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpOptions {
+    #[command(flatten)]
+    pub(crate) options: agent::Options,
+    /// The paper venue's market: sim, sim:SEED or replay:FILE[,FILE]
+    #[arg(long, value_name = "MARKET")]
+    pub(crate) market: Option<String>,
+    /// How fast a recording runs: a factor such as 1 or 10, or max
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) speed: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallOptions {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Which agent
+    pub(crate) agent: String,
+    /// Which of its tools
+    pub(crate) tool: String,
+    /// The arguments: one JSON object, or --NAME VALUE for each
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "JSON | --NAME VALUE")]
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ToolsOptions {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Only those of this agent
+    pub(crate) agent: Option<String>,
+}
+
+/// Where the journal is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Local {
+    #[command(flatten)]
+    pub(crate) options: agent::Options,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HaltOptions {
+    #[command(flatten)]
+    pub(crate) local: Local,
+    /// Why, for everybody who wonders later
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    pub(crate) local: Local,
+    /// Address of the coordinator
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "BOT4_COORDINATOR",
+        default_value = "http://127.0.0.1:3000"
+    )]
+    pub(crate) coordinator: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in CommandLine::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("bot4"), "{} has none", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! One command, one file: each has a `run` that prints and gives the exit code.
+
+pub(crate) mod call;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod halt;
+pub(crate) mod mcp;
+pub(crate) mod status;
+pub(crate) mod tools;
+pub(crate) mod up;

@@ -1,0 +1,67 @@
+//! `bot4 status`: agents, instances, load, market and halt state.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::arguments::Remote;
+use crate::output;
+use crate::remote::Coordinator;
+
+pub(crate) async fn run(remote: Remote, as_json: bool) -> ExitCode {
+    let status = match Coordinator::new(&remote) {
+        Ok(coordinator) => coordinator.status().await,
+        Err(failure) => Err(failure),
+    };
+    match status {
+        Ok(status) => {
+            if as_json {
+                output::print(&status.to_string());
+            } else {
+                output::print(text(&status).trim_end());
+            }
+            ExitCode::SUCCESS
+        }
+        Err(failure) => output::failure(&failure, as_json),
+    }
+}
+
+fn text(status: &Value) -> String {
+    let word = |value: &Value, key: &str| match value.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => "unknown".to_owned(),
+    };
+    let mut out = String::new();
+    let bus = status.get("bus").cloned().unwrap_or_default();
+    let lines = [
+        ("version", word(status, "version")),
+        ("ready", word(status, "ready")),
+        ("market", word(status, "market")),
+        ("halt", word(status, "halt")),
+        ("bus", format!("{} (up: {})", word(&bus, "kind"), word(&bus, "up"))),
+        ("tools", word(status, "tools")),
+    ];
+    for (name, value) in lines {
+        // Writing to a text does not fail.
+        drop(writeln!(out, "{name:<9} {value}"));
+    }
+    for agent in status.get("agents").and_then(Value::as_array).into_iter().flatten() {
+        drop(writeln!(out, "\n{} ({} ready)", word(agent, "agent"), word(agent, "ready")));
+        for instance in agent.get("instances").and_then(Value::as_array).into_iter().flatten() {
+            let reasons = instance.get("reasons").map(|r| format!("  {r}")).unwrap_or_default();
+            drop(writeln!(
+                out,
+                "  {}  {}  v{}  {} of {} calls  heard {} ms ago{reasons}",
+                word(instance, "instance"),
+                word(instance, "state"),
+                word(instance, "version"),
+                word(instance, "in_flight"),
+                word(instance, "in_flight_max"),
+                word(instance, "heartbeat_age_ms"),
+            ));
+        }
+    }
+    out
+}
