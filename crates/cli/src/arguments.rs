@@ -25,15 +25,19 @@ pub(crate) struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start everything in this process: coordinator, agents, paper venue
-    #[command(after_help = "Examples:\n  bot4 up\n  bot4 up --market sim:42 --listen 127.0.0.1:3100\
+    #[command(
+        after_help = "Examples:\n  bot4 up\n  bot4 up --market sim:42 --listen 127.0.0.1:3100\
         \n  bot4 up --market replay:btcusdt.gz,ethusdt.gz --set venue.speed=10\
-        \n  bot4 up --redis redis://127.0.0.1:6379 --database postgres://bot4@localhost/bot4")]
+        \n  bot4 up --redis redis://127.0.0.1:6379 --database postgres://bot4@localhost/bot4"
+    )]
     Up(UpOptions),
     /// Call a tool of an agent
-    #[command(after_help = "Examples:\n  bot4 call riskquant calculate_kelly --win_probability 0.55 \
+    #[command(
+        after_help = "Examples:\n  bot4 call riskquant calculate_kelly --win_probability 0.55 \
         --win_return 0.04 --loss_return -0.02\n  bot4 call exchangespec place_order \
         '{\"exchange\":\"paper\",\"symbol\":\"BTCUSDT\",\"side\":\"buy\",\"order_type\":\"market\",\
-        \"quantity\":\"0.01\"}'")]
+        \"quantity\":\"0.01\"}'"
+    )]
     Call(CallOptions),
     /// List the tools of all agents
     #[command(after_help = "Examples:\n  bot4 tools\n  bot4 tools riskquant\n  bot4 tools --json")]
@@ -53,7 +57,9 @@ pub(crate) enum Command {
         {\"command\": \"bot4\", \"args\": [\"mcp\"]}}}")]
     Mcp(Remote),
     /// Look for what is wrong and say what to do
-    #[command(after_help = "Examples:\n  bot4 doctor\n  bot4 doctor --redis redis://127.0.0.1:6379")]
+    #[command(
+        after_help = "Examples:\n  bot4 doctor\n  bot4 doctor --redis redis://127.0.0.1:6379"
+    )]
     Doctor(DoctorOptions),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bot4 completions bash > /etc/bash_completion.d/bot4")]

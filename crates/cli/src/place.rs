@@ -13,9 +13,8 @@ pub(crate) fn state_dir(given: Option<&Path>) -> Result<PathBuf, String> {
     }
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let data = variable("XDG_DATA_HOME").map(PathBuf::from);
-    let data = data.or_else(|| {
-        variable("HOME").map(|home| PathBuf::from(home).join(".local").join("share"))
-    });
+    let data = data
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local").join("share")));
     let data = data.ok_or("there is no home folder: give --state DIR")?;
     Ok(data.join("bot4"))
 }

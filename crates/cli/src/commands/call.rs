@@ -46,7 +46,8 @@ fn from_flags(flags: &[String], info: Option<&ToolInfo>) -> Result<Map<String, V
         let (name, value) = match name.split_once('=') {
             Some((name, value)) => (name, value),
             None => {
-                let value = rest.next().ok_or_else(|| wrong(flag, "must be followed by a value"))?;
+                let value =
+                    rest.next().ok_or_else(|| wrong(flag, "must be followed by a value"))?;
                 (name, value.as_str())
             }
         };

@@ -32,7 +32,8 @@ pub(crate) async fn run(options: DoctorOptions, as_json: bool) -> ExitCode {
     let findings = look(&options).await;
     let is_well = findings.iter().all(|finding| finding.is_well);
     if as_json {
-        let list = findings.iter().map(|f| json!({ "check": f.what, "ok": f.is_well, "says": f.says }));
+        let list =
+            findings.iter().map(|f| json!({ "check": f.what, "ok": f.is_well, "says": f.says }));
         let list: Vec<Value> = list.collect();
         output::print(&json!({ "ok": is_well, "checks": list }).to_string());
     } else {
@@ -65,11 +66,14 @@ async fn look(options: &DoctorOptions) -> Vec<Finding> {
     found("token", token(&config, &dir));
     found("journal", journal(&config, &dir).await);
     let redis = config.redis().map_err(|error| error.to_string());
-    found("redis", match redis {
-        Ok(Some(url)) => redis_answers(&url).await,
-        Ok(None) => Ok("not configured: agents share one process".to_owned()),
-        Err(why) => Err(why),
-    });
+    found(
+        "redis",
+        match redis {
+            Ok(Some(url)) => redis_answers(&url).await,
+            Ok(None) => Ok("not configured: agents share one process".to_owned()),
+            Err(why) => Err(why),
+        },
+    );
     let remote = Remote {
         state: State { state: Some(dir.clone()) },
         coordinator: options.coordinator.clone(),

@@ -52,10 +52,13 @@ fn say(done: Result<Halt, String>, as_json: bool) -> ExitCode {
     match done {
         Ok(Halt::Halted { version, reason, by, .. }) => {
             if as_json {
-                let value = json!({ "state": "halted", "version": version, "reason": reason, "by": by });
+                let value =
+                    json!({ "state": "halted", "version": version, "reason": reason, "by": by });
                 output::print(&value.to_string());
             } else {
-                output::print(&format!("halted (version {version}): no new order passes the risk gate; cancels do"));
+                output::print(&format!(
+                    "halted (version {version}): no new order passes the risk gate; cancels do"
+                ));
             }
             ExitCode::SUCCESS
         }
@@ -63,11 +66,15 @@ fn say(done: Result<Halt, String>, as_json: bool) -> ExitCode {
             if as_json {
                 output::print(&json!({ "state": "running", "version": version }).to_string());
             } else {
-                output::print(&format!("running (version {version}): orders may pass the risk gate"));
+                output::print(&format!(
+                    "running (version {version}): orders may pass the risk gate"
+                ));
             }
             ExitCode::SUCCESS
         }
-        Ok(Halt::Missing) => output::fail("the halt state is missing after it was written", as_json),
+        Ok(Halt::Missing) => {
+            output::fail("the halt state is missing after it was written", as_json)
+        }
         Ok(Halt::Unreadable { why }) | Err(why) => output::fail(&why, as_json),
     }
 }

@@ -1,0 +1,63 @@
+//! Every tool, one file each.
+
+mod calculate_kelly;
+mod calculate_risk_metrics;
+mod calculate_var;
+mod monte_carlo_simulation;
+mod optimize_portfolio;
+
+use agent::ToolDef;
+
+use crate::SizingLimits;
+
+/// The tools, in the order in which they are listed.
+pub(crate) const TOOLS: &[ToolDef<SizingLimits>] = &[
+    calculate_kelly::TOOL,
+    calculate_var::TOOL,
+    optimize_portfolio::TOOL,
+    calculate_risk_metrics::TOOL,
+    monte_carlo_simulation::TOOL,
+];
+
+/// What the tests of the tools share.
+#[cfg(test)]
+mod tests {
+    use risk::Limits;
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+    use wire::Failure;
+    use wire::schema::{check, input_of, output_of, read};
+
+    use crate::SizingLimits;
+
+    /// The limits of the house.
+    pub(super) fn house() -> SizingLimits {
+        SizingLimits::from(&Limits::default())
+    }
+
+    /// Runs a tool as a call would: arguments against their schema and type, and a result that
+    /// must keep its own schema.
+    #[track_caller]
+    pub(super) fn run<P, R>(
+        tool: impl FnOnce(P) -> Result<R, Failure>,
+        args: &Value,
+    ) -> Result<Value, Failure>
+    where
+        P: DeserializeOwned + schemars::JsonSchema,
+        R: Serialize + schemars::JsonSchema,
+    {
+        let result = tool(read(&input_of::<P>().into(), &args.to_string())?)?;
+        let result = json!(result);
+        assert_eq!(check(&output_of::<R>(), &result), Vec::new(), "{result}");
+        Ok(result)
+    }
+
+    /// Asserts that a number is another to 12 digits.
+    #[track_caller]
+    pub(super) fn near(value: &Value, expected: f64) {
+        let value = value.as_f64().expect("a number");
+        let difference = (value - expected).abs();
+        assert!(difference <= 1e-12 * expected.abs().max(1e-3), "{value} is not {expected}");
+    }
+}

@@ -1,0 +1,265 @@
+//! How a portfolio's value may end.
+
+use agent::{Effect, Run, ToolDef, typed};
+use domain::Amount;
+use quant::simulate::{self, Holding, Market, Outcome, Plan, Sampling, simulate};
+use quant::var::Confidence;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use wire::money::AmountText;
+use wire::{Failure, schema};
+
+use crate::SizingLimits;
+use crate::limits::number;
+use crate::refusals::{Fields, of_simulate, of_var, own_name};
+
+/// The most steps of all holdings together: what lies between two looks at whether the call was
+/// given up is one block of paths, and must take no more than about a second.
+const STEPS_OF_ALL_MAX: u64 = 20_000;
+
+/// The largest seed: numbers above it do not survive clients whose only numbers are doubles.
+const SEED_MAX: u64 = (1 << 53) - 1;
+
+pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+    name: "monte_carlo_simulation",
+    title: "Monte Carlo simulation",
+    description: "Simulates correlated geometric Brownian paths of a buy-and-hold portfolio and \
+                  says where it ends. Drift and volatility are per year and continuously \
+                  compounded (0.5 is 50 %); values are in one currency; losses are positive. Every \
+                  figure has its standard error, and the seed that repeats it is reported. It knows \
+                  no jumps, no changing volatility and no fees.",
+    effect: Effect::Reads,
+    open_world: false,
+    input: schema::input_of::<Params>,
+    output: schema::output_of::<Simulated>,
+    run: Run::Heavy(|_, args, context| {
+        typed(args, |params| monte_carlo_simulation(&params, &|| context.is_cancelled()))
+    }),
+};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// What is held at the start.
+    #[schemars(
+        length(min = 1, max = 50),
+        extend("examples" = [[
+            {"name": "BTCUSDT", "value": "6000", "drift": 0.10, "volatility": 0.60},
+            {"name": "ETHUSDT", "value": "4000", "drift": 0.12, "volatility": 0.75}
+        ]])
+    )]
+    holdings: Vec<HoldingParams>,
+    /// Correlations of the log returns by rows, in the order of holdings; 1 on the diagonal.
+    /// Required for more than one holding.
+    #[schemars(
+        length(min = 1, max = 50),
+        inner(length(min = 1, max = 50)),
+        extend("examples" = [[[1.0, 0.8], [0.8, 1.0]]])
+    )]
+    correlation: Option<Vec<Vec<f64>>>,
+    /// How far to look, in years; above 0.
+    #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
+    horizon_years: f64,
+    /// Steps of a path; drawdown is seen at their ends only. Steps times holdings must be at most
+    /// 20000.
+    #[schemars(range(min = 1, max = 20_000), extend("examples" = [52]))]
+    steps: u32,
+    /// How many paths are simulated.
+    #[schemars(range(min = 100, max = 2_000_000), extend("examples" = [10_000]))]
+    paths: u32,
+    /// Seed of the random numbers. Without it one is chosen; the result reports it.
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
+    seed: Option<u64>,
+    /// Confidence of value at risk and expected shortfall, above 0.5 and below 1.
+    #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
+    confidence: f64,
+    /// Whether every second path mirrors the one before it; paths must then be even. The result
+    /// says whether they did.
+    #[schemars(extend("examples" = [true]))]
+    antithetic: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct HoldingParams {
+    /// What is held.
+    #[schemars(length(min = 1, max = 64), extend("examples" = ["BTCUSDT"]))]
+    name: String,
+    /// Its value at the start as decimal text, zero or more.
+    #[schemars(extend("examples" = ["6000"]))]
+    value: AmountText,
+    /// Expected growth per year, continuously compounded: 0.1 ends at value x e^0.1 after a year.
+    #[schemars(extend("examples" = [0.1]))]
+    drift: f64,
+    /// Standard deviation of the log return per root of a year; 0 or more.
+    #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
+    volatility: f64,
+}
+
+/// Where the portfolio ends. Values are in the currency of the holdings.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Simulated {
+    /// Sum of the holdings' values at the start.
+    initial_value: AmountText,
+    /// What was held, in the order it was given.
+    holdings: Vec<String>,
+    /// How far was looked, in years.
+    horizon_years: f64,
+    /// Steps of a path.
+    steps: u32,
+    /// How many paths were simulated.
+    paths: usize,
+    /// The seed that repeats this result.
+    seed: u64,
+    /// Whether every second path mirrored the one before it.
+    antithetic: bool,
+    /// The confidence of value_at_risk and expected_shortfall.
+    confidence: f64,
+    /// The exact mean of the final value, by formula: what mean estimates.
+    expected_value: f64,
+    /// Mean of the final value.
+    mean: Estimate,
+    /// The final value below which 5 % of paths end.
+    percentile_5: Estimate,
+    /// The final value below which half of the paths end.
+    percentile_50: Estimate,
+    /// The final value below which 95 % of paths end.
+    percentile_95: Estimate,
+    /// Share of paths that end above the initial value, 0 to 1.
+    probability_of_profit: Estimate,
+    /// Mean of each path's largest fall from a peak, as a fraction of the peak.
+    max_drawdown_mean: Estimate,
+    /// 95th percentile of the same.
+    max_drawdown_percentile_95: Estimate,
+    /// Final loss that is not exceeded with the confidence; positive is a loss.
+    value_at_risk: Estimate,
+    /// Mean final loss beyond it.
+    expected_shortfall: Estimate,
+    /// What was assumed.
+    assumptions: Vec<String>,
+}
+
+/// A simulated figure.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Estimate {
+    /// The figure.
+    value: f64,
+    /// Its standard error: what another seed would change it by.
+    standard_error: f64,
+}
+
+fn monte_carlo_simulation(
+    params: &Params,
+    is_cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Simulated, Failure> {
+    let (market, initial_value) = market(params)?;
+    let plan = plan(params)?;
+    let outcome = simulate(&market, &plan, is_cancelled).map_err(of_simulate)?;
+    described(params, &plan, initial_value, &outcome)
+}
+
+fn market(params: &Params) -> Result<(Market, Amount), Failure> {
+    let mut total = Amount::ZERO;
+    let mut holdings = Vec::with_capacity(params.holdings.len());
+    for (index, holding) in params.holdings.iter().enumerate() {
+        let AmountText(value) = holding.value;
+        if value.is_negative() {
+            let field = format!("holdings[{index}].value");
+            return Err(Failure::invalid(&field, value, "must be zero or more", json!("6000")));
+        }
+        total = total.try_add(value).map_err(|_overflow| {
+            let message = "the values have more than 28 digits in sum";
+            Failure::refused("AMOUNT_TOO_LARGE", message)
+        })?;
+        holdings.push(Holding {
+            initial_value: number(value.decimal()),
+            drift: holding.drift,
+            volatility: holding.volatility,
+        });
+    }
+    let correlation = match &params.correlation {
+        Some(given) => given.clone(),
+        None if holdings.len() == 1 => vec![vec![1.0]],
+        None => {
+            let rule = "is required for more than one holding";
+            let example = json!([[1.0, 0.8], [0.8, 1.0]]);
+            return Err(Failure::invalid("correlation", "missing", rule, example));
+        }
+    };
+    let market = Market::try_new(holdings, &correlation).map_err(of_simulate)?;
+    Ok((market, total))
+}
+
+fn plan(params: &Params) -> Result<Plan, Failure> {
+    let of_all = u64::from(params.steps) * u64::try_from(params.holdings.len()).unwrap_or(u64::MAX);
+    if of_all > STEPS_OF_ALL_MAX {
+        let rule = format!("must be at most {STEPS_OF_ALL_MAX} times holdings, not {of_all}");
+        return Err(Failure::invalid("steps", params.steps, &rule, json!(52)));
+    }
+    let count = |count: u32| usize::try_from(count).expect("invariant: a u32 fits into a usize");
+    let asset = |_| String::new();
+    let fields = Fields { series: own_name, asset: &asset };
+    Ok(Plan {
+        horizon_years: params.horizon_years,
+        steps: count(params.steps),
+        paths: count(params.paths),
+        seed: params.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 & SEED_MAX),
+        sampling: if params.antithetic == Some(true) {
+            Sampling::Antithetic
+        } else {
+            Sampling::Independent
+        },
+        confidence: Confidence::try_new(params.confidence)
+            .map_err(|error| of_var(error, &fields))?,
+        // Calls share the processor by running at once, a stated number of them.
+        threads: 1,
+    })
+}
+
+fn described(
+    params: &Params,
+    plan: &Plan,
+    initial_value: Amount,
+    outcome: &Outcome,
+) -> Result<Simulated, Failure> {
+    Ok(Simulated {
+        initial_value: AmountText(initial_value),
+        holdings: params.holdings.iter().map(|holding| holding.name.clone()).collect(),
+        horizon_years: plan.horizon_years,
+        steps: params.steps,
+        paths: outcome.paths,
+        seed: outcome.seed,
+        antithetic: plan.sampling == Sampling::Antithetic,
+        confidence: plan.confidence.level(),
+        expected_value: outcome.expected_value,
+        mean: estimate(outcome.mean)?,
+        percentile_5: estimate(outcome.percentile_5)?,
+        percentile_50: estimate(outcome.percentile_50)?,
+        percentile_95: estimate(outcome.percentile_95)?,
+        probability_of_profit: estimate(outcome.profit_probability)?,
+        max_drawdown_mean: estimate(outcome.drawdown_mean)?,
+        max_drawdown_percentile_95: estimate(outcome.drawdown_percentile_95)?,
+        value_at_risk: estimate(outcome.value_at_risk)?,
+        expected_shortfall: estimate(outcome.expected_shortfall)?,
+        assumptions: vec![
+            "log returns are normal, independent in time, with constant drift, volatility and \
+             correlation"
+                .to_owned(),
+            "holdings are bought and held, without cost".to_owned(),
+            "drawdown is seen at the ends of steps only".to_owned(),
+        ],
+    })
+}
+
+fn estimate(of: simulate::Estimate) -> Result<Estimate, Failure> {
+    let simulate::Estimate { value, standard_error } = of;
+    if value.is_finite() && standard_error.is_finite() {
+        return Ok(Estimate { value, standard_error });
+    }
+    let message = "the simulated values are so large that their errors cannot be represented";
+    Err(Failure::refused("VALUES_OUT_OF_RANGE", message))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Simulations against what is known exactly, and every argument that is refused.
+
+use serde_json::{Value, json};
+
+use super::super::tests::{near, run};
+use super::*;
+
+fn simulated(args: &Value) -> Result<Value, Failure> {
+    run(|params| monte_carlo_simulation(&params, &|| false), args)
+}
+
+fn one(drift: f64, volatility: f64) -> Value {
+    json!({
+        "holdings": [{"name": "BTCUSDT", "value": "10000", "drift": drift, "volatility": volatility}],
+        "horizon_years": 1.0,
+        "steps": 12,
+        "paths": 4000,
+        "seed": 7,
+        "confidence": 0.95,
+    })
+}
+
+fn with(mut args: Value, name: &str, value: Value) -> Value {
+    args[name] = value;
+    args
+}
+
+#[track_caller]
+fn refused(args: &Value, message: &str) {
+    assert_eq!(simulated(args).unwrap_err().message, message);
+}
+
+/// A figure lies within five standard errors of what is known exactly.
+#[track_caller]
+fn agrees(figure: &Value, exact: f64) {
+    let (value, error) =
+        (figure["value"].as_f64().unwrap(), figure["standard_error"].as_f64().unwrap());
+    assert!(error > 0.0 && (value - exact).abs() < 5.0 * error, "{figure} against {exact}");
+}
+
+/// The final value is lognormal: Black & Scholes (1973). Its median is S e^(mu - v^2/2), its
+/// quantiles that times e^(v z), and a profit is as likely as N((mu - v^2/2)/v) = N(-0.05).
+#[test]
+fn a_lognormal_end_is_met_within_its_standard_errors() {
+    let found = simulated(&one(0.1, 0.5)).unwrap();
+    near(&found["expected_value"], 10_000.0 * 0.1_f64.exp());
+    agrees(&found["mean"], 10_000.0 * 0.1_f64.exp());
+    let median = 10_000.0 * (-0.025_f64).exp();
+    agrees(&found["percentile_50"], median);
+    agrees(&found["percentile_5"], median * (-0.5 * 1.644_853_6_f64).exp());
+    agrees(&found["value_at_risk"], 10_000.0 - median * (-0.5 * 1.644_853_6_f64).exp());
+    agrees(&found["probability_of_profit"], 0.480_061_2);
+    let (loss, beyond) = (&found["value_at_risk"]["value"], &found["expected_shortfall"]["value"]);
+    assert!(beyond.as_f64() > loss.as_f64());
+    assert_eq!([&found["paths"], &found["steps"]], [4000, 12]);
+    assert_eq!(found["holdings"], json!(["BTCUSDT"]));
+}
+
+#[test]
+fn without_volatility_the_end_is_certain() {
+    let found = simulated(&one(0.1, 0.0)).unwrap();
+    near(&found["mean"]["value"], 10_000.0 * 0.1_f64.exp());
+    near(&found["max_drawdown_mean"]["value"], 0.0);
+    near(&found["probability_of_profit"]["value"], 1.0);
+}
+
+#[test]
+fn the_seed_repeats_the_result_and_a_chosen_one_is_reported() {
+    assert_eq!(simulated(&one(0.1, 0.5)).unwrap(), simulated(&one(0.1, 0.5)).unwrap());
+    let mut unseeded = one(0.1, 0.5);
+    unseeded.as_object_mut().unwrap().remove("seed");
+    let first = simulated(&unseeded).unwrap();
+    assert_ne!(first["seed"], simulated(&unseeded).unwrap()["seed"]);
+    let again = with(unseeded, "seed", first["seed"].clone());
+    assert_eq!(simulated(&again).unwrap(), first);
+}
+
+#[test]
+fn mirrored_paths_know_the_mean_better() {
+    let independent = simulated(&one(0.1, 0.2)).unwrap();
+    let mirrored = simulated(&with(one(0.1, 0.2), "antithetic", json!(true))).unwrap();
+    assert_eq!([&independent["antithetic"], &mirrored["antithetic"]], [false, true]);
+    let error = |found: &Value| found["mean"]["standard_error"].as_f64().unwrap();
+    assert!(error(&mirrored) < error(&independent));
+    refused(
+        &with(with(one(0.1, 0.2), "antithetic", json!(true)), "paths", json!(101)),
+        "`paths` is 101 but must be even, because antithetic paths come in pairs, for example 102",
+    );
+}
+
+fn two(correlation: Value) -> Value {
+    let mut args = one(0.1, 0.5);
+    let second = json!({"name": "ETHUSDT", "value": "0.5", "drift": 0.0, "volatility": 0.7});
+    args["holdings"].as_array_mut().unwrap().push(second);
+    if correlation.is_null() { args } else { with(args, "correlation", correlation) }
+}
+
+#[test]
+fn two_holdings_need_their_correlation() {
+    assert_eq!(simulated(&two(json!([[1, 0.5], [0.5, 1]]))).unwrap()["initial_value"], "10000.5");
+    refused(
+        &two(Value::Null),
+        "`correlation` is missing but is required for more than one holding, for example \
+         [[1.0,0.8],[0.8,1.0]]",
+    );
+    refused(
+        &two(json!([[1.0]])),
+        "`correlation[1]` is 1 values but must have 2 rows of 2, one for each holding, for example \
+         [1.0]",
+    );
+    let failure = simulated(&two(json!([[1, 1], [1, 1]]))).unwrap_err();
+    assert_eq!(failure.reason(), Some("CORRELATION_NOT_POSITIVE_DEFINITE"));
+    let failure = simulated(&two(json!([[1, 0.5], [0.4, 1]]))).unwrap_err();
+    assert!(failure.message.starts_with("`correlation["), "{failure}");
+}
+
+#[test]
+fn arguments_out_of_bounds_are_refused_with_the_bound() {
+    refused(
+        &with(one(0.1, 0.5), "paths", json!(10)),
+        "`paths` is 10 but must be at least 100, for example 10000",
+    );
+    refused(
+        &with(one(0.1, 0.5), "horizon_years", json!(0)),
+        "`horizon_years` is 0 but must be more than 0, for example 1.0",
+    );
+    refused(
+        &with(one(0.1, 0.5), "seed", json!(-1)),
+        "`seed` is -1 but must be at least 0, for example 7",
+    );
+    refused(
+        &with(two(json!([[1, 0], [0, 1]])), "steps", json!(10_001)),
+        "`steps` is 10001 but must be at most 20000 times holdings, not 20002, for example 52",
+    );
+    refused(
+        &one(0.1, -0.5),
+        "`holdings[0].volatility` is -0.5 but must be at least 0, for example 0.6",
+    );
+    let mut short = one(0.1, 0.5);
+    short["holdings"][0]["value"] = json!("-1");
+    refused(&short, "`holdings[0].value` is -1 but must be zero or more, for example \"6000\"");
+    short["holdings"][0]["value"] = json!("0");
+    assert_eq!(simulated(&short).unwrap_err().reason(), Some("NO_VALUE"));
+}
+
+#[test]
+fn growth_and_work_beyond_all_bounds_are_refused() {
+    assert_eq!(simulated(&one(200.0, 0.5)).unwrap_err().reason(), Some("GROWTH_OUT_OF_RANGE"));
+    assert_eq!(simulated(&one(1e300, 1e300)).unwrap_err().reason(), Some("GROWTH_OUT_OF_RANGE"));
+    let endless = with(with(one(0.1, 0.5), "paths", json!(2_000_000)), "steps", json!(20_000));
+    assert_eq!(simulated(&endless).unwrap_err().reason(), Some("TOO_MANY_DRAWS"));
+}
+
+#[test]
+fn a_call_that_was_given_up_gives_no_partial_figure() {
+    let failure: Failure =
+        run(|params| monte_carlo_simulation(&params, &|| true), &one(0.1, 0.5)).unwrap_err();
+    assert_eq!(failure.code, wire::Code::Unavailable);
+}

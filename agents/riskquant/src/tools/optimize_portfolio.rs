@@ -1,0 +1,306 @@
+//! Which weights a portfolio should have.
+
+use agent::{Effect, Run, ToolDef, typed};
+use quant::metrics::{Basis, correlation_matrix};
+use quant::portfolio::{self, Bounds, CovarianceEstimator, Portfolio, estimate, optimize};
+use quant::stats::AssetReturns;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use wire::{Failure, schema};
+
+use crate::SizingLimits;
+use crate::limits::{Judged, LimitViolation};
+use crate::refusals::{Fields, of_metrics, of_portfolio, of_stats, own_name};
+
+pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+    name: "optimize_portfolio",
+    title: "Long-only portfolio weights",
+    description: "Finds long-only weights that sum to 1: least variance, least variance for a \
+                  target return, or the largest Sharpe ratio. Returns are simple fractions per \
+                  period, one aligned series for each asset. The optimum is proved, and its gap \
+                  reported. Expected returns are the sample's means; no fees or turnover are \
+                  considered.",
+    effect: Effect::Reads,
+    open_world: false,
+    input: schema::input_of::<Params>,
+    output: schema::output_of::<Weights>,
+    run: Run::Heavy(|limits, args, context| {
+        typed(args, |params| optimize_portfolio(limits, &params, &|| context.is_cancelled()))
+    }),
+};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// Names of the assets, all different.
+    #[schemars(
+        length(min = 1, max = 500),
+        inner(length(min = 1, max = 64)),
+        extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
+    )]
+    assets: Vec<String>,
+    /// Simple returns per period, returns[asset][period]: one series for each asset, in the order
+    /// of assets, all over the same periods, oldest first.
+    #[schemars(
+        length(min = 1, max = 500),
+        inner(length(min = 2, max = 20_000)),
+        extend("examples" = [[
+            [0.010, -0.005, 0.007, -0.002, 0.004, 0.001],
+            [0.015, -0.012, 0.003, 0.006, -0.004, 0.009],
+            [-0.004, 0.018, -0.011, 0.013, 0.002, -0.003]
+        ]])
+    )]
+    returns: Vec<Vec<f64>>,
+    /// What is sought.
+    #[schemars(extend("examples" = ["minimum_variance"]))]
+    objective: Objective,
+    /// Expected simple return per period that the portfolio must reach; with the objective
+    /// target_return only, and required there.
+    #[schemars(extend("examples" = [0.001]))]
+    target_return: Option<f64>,
+    /// Effective risk-free rate per year, 0.04 is 4 %; required for maximum_sharpe. With another
+    /// objective the Sharpe ratio is given only when this is.
+    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
+    risk_free_rate: Option<f64>,
+    /// Least weight of each asset, 0 to 1. Without it weights may be 0.
+    #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.0]))]
+    weight_min: Option<f64>,
+    /// Largest weight of each asset, 0 to 1. Without it weights may be 1.
+    #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
+    weight_max: Option<f64>,
+    /// Periods in a year: 365 for daily crypto, 252 for shares, 8760 for hours.
+    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    periods_per_year: f64,
+    /// How covariance is estimated.
+    #[schemars(extend("examples" = ["ledoit_wolf_constant_correlation"]))]
+    covariance: Covariance,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Objective {
+    /// The least variance.
+    MinimumVariance,
+    /// The least variance among portfolios that expect at least target_return.
+    TargetReturn,
+    /// The largest expected excess over the risk-free rate per deviation.
+    MaximumSharpe,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Covariance {
+    /// The sample's, with n - 1.
+    Sample,
+    /// Shrunk towards equal variances without correlation (Ledoit & Wolf 2004).
+    LedoitWolfIdentity,
+    /// Shrunk towards one correlation for all pairs (Ledoit & Wolf 2004).
+    LedoitWolfConstantCorrelation,
+}
+
+/// A proved portfolio.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Weights {
+    /// What was sought.
+    objective: Objective,
+    /// How covariance was estimated.
+    covariance: Covariance,
+    /// The weight of each asset, in the order they were given; they sum to 1.
+    weights: Vec<AssetWeight>,
+    /// How many periods were given.
+    periods: usize,
+    /// Expected simple return per period.
+    expected_return: f64,
+    /// Expected simple return per year: per period times periods_per_year.
+    expected_return_annual: f64,
+    /// Standard deviation per period.
+    volatility: f64,
+    /// Standard deviation per year: per period times the root of periods_per_year.
+    volatility_annual: f64,
+    /// Annualised excess over the risk-free rate per deviation. Left out without risk_free_rate or
+    /// without deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sharpe_ratio: Option<f64>,
+    /// The pair of assets with the largest absolute correlation. Left out when no pair has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_correlation: Option<CorrelatedPair>,
+    /// Figures over the house's limits.
+    violations: Vec<LimitViolation>,
+    /// How the solver ended by its own account; the gap is what proves the result.
+    solver_status: String,
+    /// Iterations of the solver.
+    solver_iterations: u32,
+    /// Proved bound on how much better any other portfolio is, relative to the variance or, for
+    /// maximum_sharpe, to the ratio.
+    gap: f64,
+    /// Share of the target that covariance was shrunk to. Left out for the sample's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shrinkage: Option<f64>,
+    /// Whether the covariance lacks full rank, so that other weights may do as well.
+    covariance_is_singular: bool,
+    /// What was assumed.
+    assumptions: Vec<String>,
+}
+
+/// An asset and its weight.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AssetWeight {
+    /// The asset.
+    asset: String,
+    /// Its share of the portfolio, 0 to 1.
+    weight: f64,
+}
+
+/// Two assets and how they move together.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct CorrelatedPair {
+    /// One asset.
+    pub(super) first: String,
+    /// The other.
+    pub(super) second: String,
+    /// Their correlation, -1 to 1.
+    pub(super) correlation: f64,
+}
+
+fn optimize_portfolio(
+    limits: &SizingLimits,
+    params: &Params,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Weights, Failure> {
+    check_names(&params.assets, params.returns.len())?;
+    let asset = |asset| format!("returns[{asset}]");
+    let fields = Fields { series: own_name, asset: &asset };
+    let returns =
+        AssetReturns::try_new(params.returns.clone(), 2).map_err(|e| of_stats(e, &fields))?;
+    let rate = params.risk_free_rate.unwrap_or(0.0);
+    let basis = Basis::try_new(params.periods_per_year, rate, rate)
+        .map_err(|error| of_metrics(error, &fields))?;
+    let objective = objective(params, &basis)?;
+    let refuse = |error| of_portfolio(error, &params.assets);
+    let count = params.assets.len();
+    let bounds = Bounds::try_new(
+        vec![params.weight_min.unwrap_or(0.0); count],
+        vec![params.weight_max.unwrap_or(1.0); count],
+    )
+    .map_err(refuse)?;
+    let estimates = estimate(&returns, params.covariance.into()).map_err(refuse)?;
+    let pair = correlation_matrix(&returns)
+        .map_err(|error| of_metrics(error, &fields))?
+        .largest_absolute();
+    if is_cancelled() {
+        return Err(Failure::unavailable("the call was given up before the solver began"));
+    }
+    let found = optimize(&estimates, &bounds, objective).map_err(refuse)?;
+    let pair = pair.map(|pair| CorrelatedPair {
+        first: params.assets[pair.first].clone(),
+        second: params.assets[pair.second].clone(),
+        correlation: pair.correlation,
+    });
+    Ok(weights(limits, params, &found, (&basis, pair)))
+}
+
+fn check_names(assets: &[String], series: usize) -> Result<(), Failure> {
+    if assets.len() != series {
+        let rule = format!("must have {}, one series for each of assets", assets.len());
+        let value = format!("{series} series");
+        return Err(Failure::invalid("returns", value, &rule, json!([[0.01, -0.01]])));
+    }
+    for (index, asset) in assets.iter().enumerate() {
+        if let Some(first) = assets.iter().take(index).position(|other| other == asset) {
+            let rule = format!("must differ from assets[{first}]");
+            let field = format!("assets[{index}]");
+            return Err(Failure::invalid(&field, asset, &rule, json!("ETHUSDT")));
+        }
+    }
+    Ok(())
+}
+
+/// The objective with what it needs, and nothing that it would leave unread.
+fn objective(params: &Params, basis: &Basis) -> Result<portfolio::Objective, Failure> {
+    match (params.objective, params.target_return) {
+        (Objective::TargetReturn, Some(target)) => {
+            Ok(portfolio::Objective::MinimumVarianceAtReturn { target })
+        }
+        (Objective::TargetReturn, None) => {
+            let rule = "is required for the objective target_return";
+            Err(Failure::invalid("target_return", "missing", rule, json!(0.001)))
+        }
+        (_, Some(target)) => {
+            let rule = "is for the objective target_return only; leave it out";
+            Err(Failure::invalid("target_return", target, rule, json!("target_return")))
+        }
+        (Objective::MinimumVariance, None) => Ok(portfolio::Objective::MinimumVariance),
+        (Objective::MaximumSharpe, None) if params.risk_free_rate.is_none() => {
+            let rule = "is required for the objective maximum_sharpe";
+            Err(Failure::invalid("risk_free_rate", "missing", rule, json!(0.04)))
+        }
+        (Objective::MaximumSharpe, None) => {
+            let risk_free = basis.risk_free_per_period();
+            Ok(portfolio::Objective::MaximumSharpe { risk_free })
+        }
+    }
+}
+
+fn weights(
+    limits: &SizingLimits,
+    params: &Params,
+    found: &Portfolio,
+    (basis, pair): (&Basis, Option<CorrelatedPair>),
+) -> Weights {
+    let year = params.periods_per_year;
+    let excess = found.expected_return - basis.risk_free_per_period();
+    let sharpe_ratio = params
+        .risk_free_rate
+        .and((found.volatility > 0.0).then(|| excess / found.volatility * year.sqrt()));
+    let violation = pair.as_ref().and_then(|pair| correlation_limit(limits, pair).violation());
+    let named = params.assets.iter().zip(&found.weights);
+    let weights =
+        named.map(|(asset, weight)| AssetWeight { asset: asset.clone(), weight: *weight });
+    Weights {
+        objective: params.objective,
+        covariance: params.covariance,
+        weights: weights.collect(),
+        periods: params.returns.first().map_or(0, Vec::len),
+        expected_return: found.expected_return,
+        expected_return_annual: found.expected_return * year,
+        volatility: found.volatility,
+        volatility_annual: found.volatility * year.sqrt(),
+        sharpe_ratio: sharpe_ratio.filter(|ratio| ratio.is_finite()),
+        max_correlation: pair,
+        violations: violation.into_iter().collect(),
+        solver_status: format!("{:?}", found.status),
+        solver_iterations: found.iterations,
+        gap: found.gap,
+        shrinkage: found.shrinkage,
+        covariance_is_singular: found.is_singular,
+        assumptions: vec![
+            "expected returns are the arithmetic means of the sample".to_owned(),
+            "weights are brought back to these before every period, without cost".to_owned(),
+            "annual figures assume independent periods".to_owned(),
+        ],
+    }
+}
+
+/// The correlation of a pair beside its limit.
+pub(super) fn correlation_limit(limits: &SizingLimits, pair: &CorrelatedPair) -> Judged {
+    Judged {
+        limit: "max_correlation",
+        allowed: limits.max_correlation,
+        value: pair.correlation.abs(),
+        what: format!("the absolute correlation of {} and {}", pair.first, pair.second),
+    }
+}
+
+impl From<Covariance> for CovarianceEstimator {
+    fn from(covariance: Covariance) -> Self {
+        match covariance {
+            Covariance::Sample => Self::Sample,
+            Covariance::LedoitWolfIdentity => Self::LedoitWolfIdentity,
+            Covariance::LedoitWolfConstantCorrelation => Self::LedoitWolfConstantCorrelation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
