@@ -15,6 +15,9 @@ use crate::{
     shutdown_requested, start,
 };
 
+/// Variables that say where to look and are no keys of the configuration.
+const NO_KEYS: [&str; 2] = ["BOT4_CONFIG", "BOT4_COORDINATOR"];
+
 /// How long running calls may take to finish after SIGTERM.
 const GRACE: Duration = Duration::from_secs(4);
 
@@ -83,7 +86,8 @@ impl Options {
         flag("journal.url", self.database.clone());
         flag("http.listen", self.listen.clone());
         flag("log.format", self.log_format.clone());
-        let environment = std::env::vars().filter(|(name, _)| name != "BOT4_CONFIG").collect();
+        let is_key = |name: &str| !NO_KEYS.contains(&name);
+        let environment = std::env::vars().filter(|(name, _)| is_key(name)).collect();
         Sources { file: self.config.clone(), environment, flags }
     }
 }

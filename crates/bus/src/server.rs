@@ -296,6 +296,7 @@ impl Core {
 
     async fn beat(self: Arc<Self>, stop: CancellationToken) {
         let (mut health, mut status) = (self.bus.health(), self.status.clone());
+        let mut status_ends = false;
         let mut tick = interval(HEARTBEAT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -303,10 +304,11 @@ impl Core {
                 () = stop.cancelled() => return,
                 _ = tick.tick() => self.announce().await,
                 // Callers learn of a change at once, and of everybody after an outage.
-                changed = status.changed() => match changed {
-                    Ok(()) => self.announce().await,
-                    Err(_closed) => return,
-                },
+                changed = status.changed(), if !status_ends => {
+                    // A status that nobody can change any more stands for good.
+                    status_ends = changed.is_err();
+                    self.announce().await;
+                }
                 changed = health.changed() => {
                     if changed.is_ok() && *health.borrow() == Health::Up {
                         self.announce().await;

@@ -47,6 +47,7 @@ on_both_carriers!(
     events_are_heard_in_order_and_what_does_not_fit_is_counted,
     instances_are_known_when_they_come_and_forgotten_when_they_leave,
     ping_and_tools_are_answered,
+    an_instance_whose_status_never_changes_stays,
 );
 
 async fn two(world: &World) -> [Agent; 2] {
@@ -291,4 +292,17 @@ async fn ping_and_tools_are_answered(world: World) {
     let nobody = wire::InstanceId::random();
     let failure = client.ping(&name("probe"), &nobody, SECOND).await.unwrap_err();
     assert_eq!(failure.message, format!("instance {nobody} of probe is gone"));
+}
+
+async fn an_instance_whose_status_never_changes_stays(world: World) {
+    let Agent { server: _server, status, .. } = agent(&world.bus(), 64).await;
+    drop(status);
+    let client = world.client().await;
+    wait_for_instances(&client, 1).await;
+    let life_of_a_presence_key = 4 * SECOND;
+    let leaves = wait_for("it to leave", life_of_a_presence_key, async || {
+        client.directory().all().is_empty()
+    });
+    let stayed = tokio::time::timeout(life_of_a_presence_key - SECOND / 2, leaves).await;
+    assert!(stayed.is_err());
 }
