@@ -1,6 +1,5 @@
 //! `bot4 status`: agents, instances, load, market and halt state.
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -19,7 +18,7 @@ pub(crate) async fn run(remote: Remote, as_json: bool) -> ExitCode {
             if as_json {
                 output::print(&status.to_string());
             } else {
-                output::print(text(&status).trim_end());
+                output::print(&text(&status));
             }
             ExitCode::SUCCESS
         }
@@ -33,9 +32,11 @@ fn text(status: &Value) -> String {
         Some(other) => other.to_string(),
         None => "unknown".to_owned(),
     };
-    let mut out = String::new();
+    let list = |value: &Value, key: &str| -> Vec<Value> {
+        value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
     let bus = status.get("bus").cloned().unwrap_or_default();
-    let lines = [
+    let facts = [
         ("version", word(status, "version")),
         ("ready", word(status, "ready")),
         ("market", word(status, "market")),
@@ -43,25 +44,22 @@ fn text(status: &Value) -> String {
         ("bus", format!("{} (up: {})", word(&bus, "kind"), word(&bus, "up"))),
         ("tools", word(status, "tools")),
     ];
-    for (name, value) in lines {
-        // Writing to a text does not fail.
-        drop(writeln!(out, "{name:<9} {value}"));
-    }
-    for agent in status.get("agents").and_then(Value::as_array).into_iter().flatten() {
-        drop(writeln!(out, "\n{} ({} ready)", word(agent, "agent"), word(agent, "ready")));
-        for instance in agent.get("instances").and_then(Value::as_array).into_iter().flatten() {
+    let mut lines: Vec<String> =
+        facts.iter().map(|(name, value)| format!("{name:<9} {value}")).collect();
+    for agent in list(status, "agents") {
+        lines.push(format!("\n{} ({} ready)", word(&agent, "agent"), word(&agent, "ready")));
+        for instance in list(&agent, "instances") {
             let reasons = instance.get("reasons").map(|r| format!("  {r}")).unwrap_or_default();
-            drop(writeln!(
-                out,
+            lines.push(format!(
                 "  {}  {}  v{}  {} of {} calls  heard {} ms ago{reasons}",
-                word(instance, "instance"),
-                word(instance, "state"),
-                word(instance, "version"),
-                word(instance, "in_flight"),
-                word(instance, "in_flight_max"),
-                word(instance, "heartbeat_age_ms"),
+                word(&instance, "instance"),
+                word(&instance, "state"),
+                word(&instance, "version"),
+                word(&instance, "in_flight"),
+                word(&instance, "in_flight_max"),
+                word(&instance, "heartbeat_age_ms"),
             ));
         }
     }
-    out
+    lines.join("\n")
 }

@@ -1,6 +1,5 @@
 //! `bot4 tools`: what can be called.
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -24,7 +23,7 @@ pub(crate) async fn run(options: ToolsOptions, as_json: bool) -> ExitCode {
                 let entries = tools.iter().map(|(agent, t)| json!({ "agent": agent, "tool": t }));
                 output::print(&Value::from(entries.collect::<Vec<_>>()).to_string());
             } else {
-                output::print(text(&tools).trim_end());
+                output::print(&text(&tools));
             }
             ExitCode::SUCCESS
         }
@@ -33,12 +32,11 @@ pub(crate) async fn run(options: ToolsOptions, as_json: bool) -> ExitCode {
 }
 
 fn text(tools: &[(AgentName, ToolInfo)]) -> String {
-    let mut out = String::new();
+    let mut lines = Vec::new();
     let mut last = None;
     for (agent, info) in tools {
         if last != Some(agent) {
-            // Writing to a text does not fail.
-            drop(writeln!(out, "{agent}"));
+            lines.push(agent.to_string());
             last = Some(agent);
         }
         let effect = match info.effect {
@@ -46,10 +44,10 @@ fn text(tools: &[(AgentName, ToolInfo)]) -> String {
             Effect::Changes => "changes",
             Effect::MovesMoney => "moves money",
         };
-        drop(writeln!(out, "  {:<26} {:<12} {}", info.name, effect, info.title));
-        drop(writeln!(out, "  {:<26} {}", "", parameters(info)));
+        lines.push(format!("  {:<26} {effect:<12} {}", info.name, info.title));
+        lines.push(format!("  {:<26} {}", "", parameters(info)));
     }
-    out
+    lines.join("\n")
 }
 
 /// The parameters in a line; those in brackets may be left out.

@@ -107,11 +107,14 @@ fn greet(coordinator: &Coordinator, dir: &Path, config: &Config, as_json: bool) 
         });
         return output::print(&value.to_string());
     }
-    let elsewhere = if url == format!("http://127.0.0.1:{PORT}") {
-        String::new()
-    } else {
-        format!(" --coordinator {url}")
-    };
+    // The commands below work as they are, wherever this fleet listens and keeps its state.
+    let mut here = String::new();
+    if url != format!("http://127.0.0.1:{PORT}") {
+        here = format!(" --coordinator {url}");
+    }
+    let at_home = state_dir(None).is_ok_and(|home| home == dir);
+    let state_flag = if at_home { String::new() } else { format!(" --state {}", dir.display()) };
+    here.push_str(&state_flag);
     let version = env!("CARGO_PKG_VERSION");
     let (market, state) = (&config.venue.market, dir.display());
     output::print(&format!(
@@ -123,10 +126,10 @@ fn greet(coordinator: &Coordinator, dir: &Path, config: &Config, as_json: bool) 
          \"Authorization: Bearer $(cat {token})\"\
          \nthen ask it: \"Size a BTC trade by Kelly, check its VaR, then buy it.\"\
          \n\nOr try it here:\
-         \n  bot4 call{elsewhere} riskquant calculate_kelly --win_probability 0.55 --win_return 0.04 \
+         \n  bot4 call{here} riskquant calculate_kelly --win_probability 0.55 --win_return 0.04 \
          --loss_return -0.02\
-         \n  bot4 status{elsewhere}\
-         \n\nStop all new orders: bot4 halt --reason WHY     End: Ctrl-C"
+         \n  bot4 status{here}\
+         \n\nStop all new orders: bot4 halt{state_flag} --reason WHY     End: Ctrl-C"
     ));
 }
 
