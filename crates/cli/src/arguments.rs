@@ -61,6 +61,17 @@ pub(crate) enum Command {
         after_help = "Examples:\n  bot4 doctor\n  bot4 doctor --redis redis://127.0.0.1:6379"
     )]
     Doctor(DoctorOptions),
+    /// Print how to connect Claude, with the token
+    #[command(
+        after_help = "Examples:\n  bot4 connect\n  docker-compose exec coordinator bot4 connect"
+    )]
+    Connect(Remote),
+    /// Make the passwords and access rules of a fleet that runs as several processes
+    #[command(
+        after_help = "Example:\n  bot4 secrets --dir run/secrets --agents riskquant,exchangespec \
+        --redis 127.0.0.1:6379"
+    )]
+    Secrets(SecretsOptions),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  bot4 completions bash > /etc/bash_completion.d/bot4")]
     Completions {
@@ -142,6 +153,25 @@ pub(crate) struct HaltOptions {
     /// Why, for everybody who wonders later
     #[arg(long)]
     pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SecretsOptions {
+    /// Folder under which each service gets its own
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// The agents of the fleet
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) agents: Vec<String>,
+    /// Where Redis will listen
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) redis: String,
+    /// Where PostgreSQL will listen, with its database
+    #[arg(long, value_name = "HOST/DATABASE")]
+    pub(crate) postgres: Option<String>,
+    /// The agents that write the journal
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) journal: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
             Command::Resume(options) => commands::halt::resume(options, line.json).await,
             Command::Mcp(options) => commands::mcp::run(options, line.json).await,
             Command::Doctor(options) => commands::doctor::run(options, line.json).await,
+            Command::Connect(options) => commands::connect::run(&options, line.json),
+            Command::Secrets(options) => commands::secrets::run(&options, line.json),
             Command::Completions { shell } => commands::completions::run(shell),
         }
     })

@@ -2,9 +2,11 @@
 
 pub(crate) mod call;
 pub(crate) mod completions;
+pub(crate) mod connect;
 pub(crate) mod doctor;
 pub(crate) mod halt;
 pub(crate) mod mcp;
+pub(crate) mod secrets;
 pub(crate) mod status;
 pub(crate) mod tools;
 pub(crate) mod up;

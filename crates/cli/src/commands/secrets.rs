@@ -1,0 +1,201 @@
+//! `bot4 secrets`: random passwords for a fleet, and the access rules that go with them.
+//!
+//! Each service gets a folder of its own, to be mounted into that service only. What is there
+//! stays, so the command can run at every start; the access rules are written anew from what is
+//! there, so a further agent needs no more than its name.
+//!
+//! # The access rules
+//!
+//! An agent may listen on its own inboxes and replies, publish replies and its own topics, and
+//! set its own presence. The rule that lets it publish and the rule that lets it listen are apart
+//! (Redis calls them selectors), because one list of channels for both would let every agent that
+//! may answer the coordinator also read what others answer.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ring::digest;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::json;
+use wire::AgentName;
+
+use crate::arguments::SecretsOptions;
+use crate::output;
+
+/// The service that only asks.
+const COORDINATOR: &str = "coordinator";
+
+/// The user that may do nothing but show that Redis lives.
+const HEALTH: &str = "health";
+
+pub(crate) fn run(options: &SecretsOptions, as_json: bool) -> ExitCode {
+    match make(options) {
+        Ok(made) => {
+            if as_json {
+                output::print(&json!({ "made": made }).to_string());
+            } else {
+                for path in &made {
+                    output::print(&format!("made {}", path.display()));
+                }
+            }
+            ExitCode::SUCCESS
+        }
+        Err(why) => output::fail(&why, as_json),
+    }
+}
+
+/// The files that were not there.
+fn make(options: &SecretsOptions) -> Result<Vec<PathBuf>, String> {
+    let mut made = Vec::new();
+    let mut users = BTreeMap::new();
+    for agent in &options.agents {
+        let agent: AgentName = agent.parse().map_err(|error: wire::NameError| error.to_string())?;
+        users.insert(agent.to_string(), agent_rules(&agent));
+    }
+    users.insert(COORDINATOR.to_owned(), coordinator_rules());
+    let dir = &options.dir;
+    let mut acl = vec!["user default off resetchannels -@all".to_owned()];
+    for (user, rules) in &users {
+        let path = dir.join(user).join("redis_url");
+        let address = &options.redis;
+        let url = once(&path, 0o400, &mut made, |password| {
+            format!("redis://{user}:{password}@{address}")
+        })?;
+        let password = password_in(&url).ok_or_else(|| format!("{}: no URL", path.display()))?;
+        acl.push(format!("user {user} on #{} {rules}", sha256(password)));
+    }
+    let health = once(&dir.join("redis").join("health"), 0o444, &mut made, str::to_owned)?;
+    acl.push(format!("user {HEALTH} on #{} resetchannels -@all +ping", sha256(&health)));
+    rewrite(&dir.join("redis").join("users.acl"), &format!("{}\n", acl.join("\n")))?;
+    once(&dir.join(COORDINATOR).join("token"), 0o400, &mut made, str::to_owned)?;
+    if let Some(address) = &options.postgres {
+        let path = dir.join("postgres").join("password");
+        let password = once(&path, 0o444, &mut made, str::to_owned)?;
+        for agent in &options.journal {
+            let path = dir.join(agent).join("journal_url");
+            once(&path, 0o400, &mut made, |_| format!("postgres://bot4:{password}@{address}"))?;
+        }
+    }
+    Ok(made)
+}
+
+/// What an agent may do on the bus.
+fn agent_rules(agent: &AgentName) -> String {
+    format!(
+        "resetchannels -@all +ping +subscribe +unsubscribe \
+         &bot4:rpc:{agent}:* &bot4:reply:{agent}:* \
+         (-@all +publish &bot4:reply:* &bot4:topic:{agent}:*) \
+         (-@all +set +del ~bot4:presence:{agent}:*)"
+    )
+}
+
+/// What the coordinator may do: ask every agent, hear its own replies and who is there.
+fn coordinator_rules() -> String {
+    "resetchannels -@all +ping +scan +subscribe +unsubscribe +psubscribe +punsubscribe \
+     &bot4:reply:coordinator:* &bot4:topic:*:presence \
+     (-@all +publish &bot4:rpc:* &bot4:reply:coordinator:*) \
+     (-@all +mget %R~bot4:presence:*)"
+        .to_owned()
+}
+
+/// What the file holds; when it is not there it is made from a new password.
+fn once(
+    path: &Path,
+    mode: u32,
+    made: &mut Vec<PathBuf>,
+    content: impl FnOnce(&str) -> String,
+) -> Result<String, String> {
+    let wrong = |error: io::Error| format!("{}: {error}", path.display());
+    match fs::read_to_string(path) {
+        Ok(text) => return Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(wrong(error)),
+    }
+    let content = content(&password()?);
+    write(path, mode, &content).map_err(wrong)?;
+    made.push(path.to_owned());
+    Ok(content)
+}
+
+/// Replaces a file in one step, so that nobody reads half of it.
+fn rewrite(path: &Path, content: &str) -> Result<(), String> {
+    let new = path.with_extension("new");
+    let wrong = |error: io::Error| format!("{}: {error}", path.display());
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
+        Ok(()) | Err(_) => {}
+    }
+    write(&new, 0o444, content).and_then(|()| fs::rename(&new, path)).map_err(wrong)
+}
+
+fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
+}
+
+/// 192 random bits in hex: they need no escape in a URL.
+fn password() -> Result<String, String> {
+    let mut bytes = [0; 24];
+    SystemRandom::new().fill(&mut bytes).or(Err("the machine gives no random numbers"))?;
+    Ok(hex(&bytes))
+}
+
+fn sha256(text: &str) -> String {
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn password_in(url: &str) -> Option<&str> {
+    let (credentials, _) = url.split_once("://")?.1.rsplit_once('@')?;
+    Some(credentials.split_once(':')?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn options(dir: &Path, agents: &[&str]) -> SecretsOptions {
+        SecretsOptions {
+            dir: dir.to_owned(),
+            agents: agents.iter().map(|&agent| agent.to_owned()).collect(),
+            redis: "redis:6379".to_owned(),
+            postgres: Some("postgres/bot4".to_owned()),
+            journal: vec!["exchangespec".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_is_there_stays_and_a_further_agent_gets_its_own() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let first = make(&options(dir.path(), &["exchangespec"])).unwrap();
+        assert_eq!(first.len(), 6);
+        let token = fs::read_to_string(dir.path().join("coordinator/token")).unwrap();
+        let second = make(&options(dir.path(), &["exchangespec", "riskquant"])).unwrap();
+        assert_eq!(second, vec![dir.path().join("riskquant/redis_url")]);
+        assert_eq!(fs::read_to_string(dir.path().join("coordinator/token")).unwrap(), token);
+    }
+
+    #[test]
+    fn no_password_stands_in_the_access_rules() {
+        let dir = tempfile::TempDir::new().unwrap();
+        make(&options(dir.path(), &["riskquant"])).unwrap();
+        let acl = fs::read_to_string(dir.path().join("redis/users.acl")).unwrap();
+        let url = fs::read_to_string(dir.path().join("riskquant/redis_url")).unwrap();
+        assert!(!acl.contains(password_in(&url).unwrap()));
+        assert!(acl.contains("user default off"), "{acl}");
+        let mode = fs::metadata(dir.path().join("riskquant/redis_url")).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o400);
+    }
+}
