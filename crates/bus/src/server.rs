@@ -162,7 +162,6 @@ impl Server {
         let core = &self.core;
         core.draining.send_replace(true);
         core.announce().await;
-        drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         core.calls.close();
         let finished = timeout(grace, core.calls.wait()).await.is_ok();
         if !finished {
@@ -177,6 +176,8 @@ impl Server {
         self.beating.close();
         self.beating.wait().await;
         core.leave().await;
+        // Only now: a caller whose probe finds no inbox takes its running call for lost.
+        drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         finished
     }
 }

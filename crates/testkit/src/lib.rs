@@ -5,8 +5,10 @@
 
 mod clock;
 mod ports;
+mod python;
 mod redis;
 
 pub use clock::WallClock;
 pub use ports::free_port;
+pub use python::python;
 pub use redis::Redis;

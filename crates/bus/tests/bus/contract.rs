@@ -40,6 +40,7 @@ on_both_carriers!(
     a_full_instance_says_so_and_another_is_asked,
     a_draining_instance_finishes_and_is_left_out,
     a_draining_instance_cancels_what_does_not_finish,
+    a_draining_instance_still_answers_what_takes_longer_than_a_probe,
     a_read_in_flight_moves_when_its_instance_dies,
     an_effect_in_flight_is_unknown_when_its_instance_dies,
     an_instance_that_is_not_ready_is_not_asked,
@@ -183,6 +184,21 @@ async fn a_draining_instance_cancels_what_does_not_finish(world: World) {
     let (answer, ()) = tokio::join!(running, draining);
     assert_eq!(answer.unwrap_err().to_string(), "unavailable: cancelled");
     assert_eq!(agent.probe.cancelled.load(Ordering::SeqCst), 1);
+}
+
+async fn a_draining_instance_still_answers_what_takes_longer_than_a_probe(world: World) {
+    let agent = agent(&world.bus(), 64).await;
+    let client = world.client().await;
+    wait_for_instances(&client, 1).await;
+    let options = acts(60 * SECOND);
+    let running = call(&client, "slow", json!({}), &options);
+    let draining = async {
+        wait_for("the call", SECOND, async || agent.server.in_flight() == 1).await;
+        assert!(!agent.server.drain(SECOND).await);
+    };
+    let (answer, ()) = tokio::join!(running, draining);
+    // Not `unknown`, as it would be if the caller took the instance for dead meanwhile.
+    assert_eq!(answer.unwrap_err().to_string(), "unavailable: cancelled");
 }
 
 /// Both instances are made to hang, then both die; a third takes what may be asked again.
