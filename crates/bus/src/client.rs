@@ -155,8 +155,8 @@ impl Client {
                 Ok(chosen) => chosen,
                 Err(why) => return Err(last.unwrap_or_else(|| Failure::unavailable(why))),
             };
-            let instance = chosen.presence.instance;
-            let target = Target { agent, instance: &instance, count: chosen.asked };
+            let (instance, count) = chosen;
+            let target = Target { agent, instance: &instance, count };
             match self.ask(&target, Method::ToolExecute, &params, deadline).await {
                 Answer::Response(Err(failure)) if failure.code == wire::Code::Unavailable => {
                     // It did nothing, so another instance may.
@@ -244,7 +244,7 @@ impl Client {
         params: &RawValue,
         deadline: Instant,
     ) -> Answer {
-        let id = Id::Text(uuid::Uuid::now_v7().simple().to_string().into());
+        let id = new_id();
         let (sender, mut answer) = oneshot::channel();
         if let Err(answer) = self.waiting.open(id.clone(), sender) {
             return answer;
@@ -330,6 +330,11 @@ struct Target<'a> {
     count: Arc<AtomicU32>,
 }
 
+/// An id that other agents cannot guess, who could otherwise answer in the place of the one asked.
+fn new_id() -> Id {
+    Id::Text(format!("{:032x}", rand::random::<u128>()).into())
+}
+
 /// The id of requests whose answer is dropped.
 const UNHEARD: &str = "unheard";
 
@@ -357,7 +362,8 @@ impl Drop for Asked<'_> {
         let params =
             Cancel { request_id: self.id.clone(), meta: self.client.plain_meta(PROBE_AFTER) };
         let cancel = envelope(Id::Text(UNHEARD.into()), Method::Cancel, &params);
-        self.client.bus.carrier.publish(&self.inbox, cancel.into(), Box::new(drop));
+        // An instance that is gone has stopped already.
+        self.client.bus.carrier.tell(&self.inbox, cancel.into());
     }
 }
 

@@ -19,7 +19,7 @@ use wire::{
     Request, Response, ToolExecute, ToolName, topics,
 };
 
-use crate::carrier::{CarrierError, Health, Subscription};
+use crate::carrier::{Health, Subscription};
 use crate::{Bus, Publisher};
 
 /// How often an instance says that it is there.
@@ -162,7 +162,6 @@ impl Server {
         let core = &self.core;
         core.draining.send_replace(true);
         core.announce().await;
-        drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         core.calls.close();
         let finished = timeout(grace, core.calls.wait()).await.is_ok();
         if !finished {
@@ -177,6 +176,8 @@ impl Server {
         self.beating.close();
         self.beating.wait().await;
         core.leave().await;
+        // Only now: a caller whose probe finds no inbox takes its running call for lost.
+        drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         finished
     }
 }
@@ -285,13 +286,9 @@ impl Core {
         if !topics::is_reply(reply_to) {
             return self.bus.stats.malformed(1);
         }
-        let stats = Arc::clone(&self.bus.stats);
-        let receipt = Box::new(move |reached: Result<u64, CarrierError>| {
-            if reached != Ok(1) {
-                stats.late_replies(1);
-            }
-        });
-        self.bus.carrier.publish(reply_to, bounded(response).into(), receipt);
+        if !self.bus.carrier.tell(reply_to, bounded(response).into()) {
+            self.bus.stats.dropped(1);
+        }
     }
 
     async fn beat(self: Arc<Self>, stop: CancellationToken) {

@@ -6,9 +6,11 @@
 mod clock;
 mod ports;
 mod postgres;
+mod python;
 mod redis;
 
 pub use clock::WallClock;
 pub use ports::free_port;
 pub use postgres::{Postgres, StartError};
+pub use python::python;
 pub use redis::Redis;

@@ -9,33 +9,24 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::expect::{Expect, Reply};
 use super::resp::{self, Value};
 use crate::Stats;
-use crate::carrier::{CarrierError, Receipt, Sink};
+use crate::carrier::{CarrierError, Sink};
 
 /// Bytes that may wait to be written; a sender that would add more is refused.
 const OUT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// What the server's next reply is for.
-pub(super) enum Expect {
-    /// A publication: how many heard it.
-    Receipt(Receipt),
-    /// Any other command.
-    Reply(oneshot::Sender<Result<Reply, CarrierError>>),
-    /// A subscription of this channel or pattern.
-    Subscribed(String),
-    /// An unsubscription.
-    Unsubscribed,
-    /// A part of the greeting; an error ends the connection.
-    Greeting,
-    /// Nothing that matters.
-    Nothing,
-}
-
-/// A reply with the bytes it was read from.
-pub(super) struct Reply {
-    pub(super) value: Value,
-    pub(super) bytes: Bytes,
+/// Whether messages that nobody wants a receipt for are sent without one.
+///
+/// Redis writes a receipt before it writes the message to its listener, so that each costs the
+/// listener a system call's time; only those of one batch come together. But a refusal is a reply
+/// too: the first message shows whether the access rules let it pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quiet {
+    Forbidden,
+    Unproven,
+    Proven,
 }
 
 type Stands = oneshot::Sender<Result<(), CarrierError>>;
@@ -52,6 +43,7 @@ struct State {
     open: Result<(), Arc<str>>,
     out: BytesMut,
     expected: VecDeque<Expect>,
+    quiet: Quiet,
     subscribed: BTreeMap<String, Subscribed>,
     next: u64,
     heard: Instant,
@@ -75,6 +67,7 @@ impl Shared {
             open: Err("connecting".into()),
             out: BytesMut::new(),
             expected: VecDeque::new(),
+            quiet: Quiet::Forbidden,
             subscribed: BTreeMap::new(),
             next: 0,
             heard: Instant::now(),
@@ -86,12 +79,7 @@ impl Shared {
     /// Queues a command, or tells whoever expects its reply that it is not sent.
     pub(super) fn send(&self, words: &[&[u8]], expect: Expect) {
         let mut state = self.lock();
-        let refusal = match &state.open {
-            Err(why) => Some(Arc::clone(why)),
-            Ok(()) if state.out.len() > OUT_BYTES_MAX => Some("too much waits to be sent".into()),
-            Ok(()) => None,
-        };
-        match refusal {
+        match state.refusal() {
             None => {
                 state.command(words, expect);
                 drop(state);
@@ -102,6 +90,24 @@ impl Shared {
                 expect.fail(&CarrierError::NotSent(why));
             }
         }
+    }
+
+    /// Queues a publication without a receipt; false when it is not sent.
+    pub(super) fn tell(&self, channel: &str, payload: &[u8]) -> bool {
+        let mut state = self.lock();
+        if state.refusal().is_some() {
+            return false;
+        }
+        let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload];
+        if state.quiet == Quiet::Proven && state.out.is_empty() {
+            resp::command(&mut state.out, &[b"CLIENT", b"REPLY", b"SKIP"]);
+            resp::command(&mut state.out, &words);
+        } else {
+            state.command(&words, Expect::Told);
+        }
+        drop(state);
+        self.waker.wake();
+        true
     }
 
     pub(super) fn subscribe(
@@ -152,6 +158,7 @@ impl Shared {
         let mut state = self.lock();
         state.out.clear();
         state.expected.clear();
+        state.quiet = Quiet::Forbidden;
         state.broken = None;
         state.heard = Instant::now();
         let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
@@ -163,6 +170,7 @@ impl Shared {
         if db != 0 {
             state.command(&[b"SELECT", db.to_string().as_bytes()], Expect::Greeting);
         }
+        state.command(&[b"CLIENT", b"REPLY", b"ON"], Expect::QuietAllowed);
         // The echo is no entry in `subscribed`: its messages are told apart by their channel.
         state.command(&[b"SUBSCRIBE", self.echo.as_bytes()], Expect::Greeting);
         let channels: Vec<String> = state.subscribed.keys().cloned().collect();
@@ -310,6 +318,7 @@ impl Shared {
         match (expect, error) {
             (Expect::Greeting, Some(why)) => return Err(why),
             (Expect::Subscribed(channel), Some(why)) => self.refuse(&channel, &why),
+            (Expect::Told, Some(why)) => tracing::error!(%why, "the bus refuses a message"),
             (expect, Some(why)) => expect.fail(&CarrierError::Refused(why)),
             (Expect::Receipt(receipt), None) => match value {
                 Value::Integer(count) => receipt(Ok(u64::try_from(count).unwrap_or(0))),
@@ -320,6 +329,8 @@ impl Shared {
             (Expect::Subscribed(_) | Expect::Unsubscribed, None) => {
                 return Err("the server confirmed a subscription out of turn".into());
             }
+            (Expect::QuietAllowed, None) => self.lock().quiet = Quiet::Unproven,
+            (Expect::Told, None) => self.lock().prove_quiet(),
             (Expect::Greeting | Expect::Nothing, None) => {}
         }
         Ok(())
@@ -343,6 +354,21 @@ impl Shared {
 // === impl State ===
 
 impl State {
+    /// Why no command is taken now.
+    fn refusal(&self) -> Option<Arc<str>> {
+        match &self.open {
+            Err(why) => Some(Arc::clone(why)),
+            Ok(()) if self.out.len() > OUT_BYTES_MAX => Some("too much waits to be sent".into()),
+            Ok(()) => None,
+        }
+    }
+
+    fn prove_quiet(&mut self) {
+        if self.quiet == Quiet::Unproven {
+            self.quiet = Quiet::Proven;
+        }
+    }
+
     fn command(&mut self, words: &[&[u8]], expect: Expect) {
         resp::command(&mut self.out, words);
         self.expected.push_back(expect);
@@ -374,56 +400,6 @@ impl Subscribed {
     const fn new() -> Self {
         Self { sinks: BTreeMap::new(), waiting: Vec::new(), stands: false }
     }
-}
-
-// === impl Expect ===
-
-impl Expect {
-    fn fail(self, error: &CarrierError) {
-        match self {
-            Self::Receipt(receipt) => receipt(Err(error.clone())),
-            // Whoever asked may have given up.
-            Self::Reply(sender) => drop(sender.send(Err(error.clone()))),
-            Self::Subscribed(_) | Self::Unsubscribed | Self::Greeting | Self::Nothing => {}
-        }
-    }
-}
-
-// === impl Reply ===
-
-impl Reply {
-    /// The texts of a list; nulls are left out.
-    pub(super) fn texts(&self) -> Result<Vec<Bytes>, CarrierError> {
-        match &self.value {
-            Value::List(items) => Ok(self.ranges(items)),
-            _ => Err(odd()),
-        }
-    }
-
-    /// A cursor and the list that comes with it.
-    pub(super) fn cursor(&self) -> Result<(Bytes, Vec<Bytes>), CarrierError> {
-        match &self.value {
-            Value::List(items) => match items.as_slice() {
-                [Value::Text(cursor), Value::List(keys)] => {
-                    Ok((self.bytes.slice(cursor.clone()), self.ranges(keys)))
-                }
-                _ => Err(odd()),
-            },
-            _ => Err(odd()),
-        }
-    }
-
-    fn ranges(&self, items: &[Value]) -> Vec<Bytes> {
-        let texts = items.iter().filter_map(|item| match item {
-            Value::Text(range) => Some(self.bytes.slice(range.clone())),
-            _ => None,
-        });
-        texts.collect()
-    }
-}
-
-fn odd() -> CarrierError {
-    CarrierError::Refused("the server's reply has another shape than documented".into())
 }
 
 impl fmt::Debug for Shared {

@@ -32,6 +32,7 @@ macro_rules! on_both_carriers {
 on_both_carriers!(
     a_call_is_answered_by_its_tool,
     a_failure_comes_back_whole,
+    a_process_can_ask_itself,
     calls_spread_over_instances_and_each_runs_once,
     an_agent_that_is_not_there_is_named,
     a_caller_that_goes_away_stops_the_work,
@@ -40,6 +41,7 @@ on_both_carriers!(
     a_full_instance_says_so_and_another_is_asked,
     a_draining_instance_finishes_and_is_left_out,
     a_draining_instance_cancels_what_does_not_finish,
+    a_draining_instance_still_answers_what_takes_longer_than_a_probe,
     a_read_in_flight_moves_when_its_instance_dies,
     an_effect_in_flight_is_unknown_when_its_instance_dies,
     an_instance_that_is_not_ready_is_not_asked,
@@ -69,6 +71,18 @@ async fn a_failure_comes_back_whole(world: World) {
     wait_for_instances(&client, 1).await;
     let failure = call(&client, "refuse", json!({}), &reads(SECOND)).await.unwrap_err();
     assert_eq!((failure.code, failure.reason()), (Code::Refused, Some("TESTED")));
+}
+
+async fn a_process_can_ask_itself(world: World) {
+    let bus = world.bus();
+    let _agent = agent(&bus, 64).await;
+    let client = bus::Client::start(&bus, &name("tester")).await.unwrap();
+    wait_for_instances(&client, 1).await;
+    // Several times: what a connection sends to itself must be heard in each of its modes.
+    for n in 0..10 {
+        let answer = call(&client, "echo", json!({ "n": n }), &acts(SECOND)).await.unwrap();
+        assert_eq!(answer["n"], n);
+    }
 }
 
 async fn calls_spread_over_instances_and_each_runs_once(world: World) {
@@ -184,6 +198,21 @@ async fn a_draining_instance_cancels_what_does_not_finish(world: World) {
     let (answer, ()) = tokio::join!(running, draining);
     assert_eq!(answer.unwrap_err().to_string(), "unavailable: cancelled");
     assert_eq!(agent.probe.cancelled.load(Ordering::SeqCst), 1);
+}
+
+async fn a_draining_instance_still_answers_what_takes_longer_than_a_probe(world: World) {
+    let agent = agent(&world.bus(), 64).await;
+    let client = world.client().await;
+    wait_for_instances(&client, 1).await;
+    let options = acts(60 * SECOND);
+    let running = call(&client, "slow", json!({}), &options);
+    let draining = async {
+        wait_for("the call", SECOND, async || agent.server.in_flight() == 1).await;
+        assert!(!agent.server.drain(SECOND).await);
+    };
+    let (answer, ()) = tokio::join!(running, draining);
+    // Not `unknown`, as it would be if the caller took the instance for dead meanwhile.
+    assert_eq!(answer.unwrap_err().to_string(), "unavailable: cancelled");
 }
 
 /// Both instances are made to hang, then both die; a third takes what may be asked again.

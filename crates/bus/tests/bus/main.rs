@@ -4,5 +4,6 @@
 
 mod contract;
 mod faults;
+mod foreign;
 mod secured;
 mod support;
