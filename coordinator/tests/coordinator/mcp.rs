@@ -131,9 +131,9 @@ async fn a_listener_hears_when_agents_leave_and_join() {
     let mut heard = String::new();
     for step in 1..=2 {
         if step == 1 {
-            world.leave().await
+            world.leave().await;
         } else {
-            world.join().await
+            world.join().await;
         }
         let news = async {
             while heard.matches("notifications/tools/list_changed").count() < step {
