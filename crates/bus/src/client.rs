@@ -155,8 +155,8 @@ impl Client {
                 Ok(chosen) => chosen,
                 Err(why) => return Err(last.unwrap_or_else(|| Failure::unavailable(why))),
             };
-            let instance = chosen.presence.instance;
-            let target = Target { agent, instance: &instance, count: chosen.asked };
+            let (instance, count) = chosen;
+            let target = Target { agent, instance: &instance, count };
             match self.ask(&target, Method::ToolExecute, &params, deadline).await {
                 Answer::Response(Err(failure)) if failure.code == wire::Code::Unavailable => {
                     // It did nothing, so another instance may.
@@ -244,7 +244,7 @@ impl Client {
         params: &RawValue,
         deadline: Instant,
     ) -> Answer {
-        let id = Id::Text(uuid::Uuid::now_v7().simple().to_string().into());
+        let id = new_id();
         let (sender, mut answer) = oneshot::channel();
         if let Err(answer) = self.waiting.open(id.clone(), sender) {
             return answer;
@@ -328,6 +328,11 @@ struct Target<'a> {
     agent: &'a AgentName,
     instance: &'a InstanceId,
     count: Arc<AtomicU32>,
+}
+
+/// An id that other agents cannot guess, who could otherwise answer in the place of the one asked.
+fn new_id() -> Id {
+    Id::Text(format!("{:032x}", rand::random::<u128>()).into())
 }
 
 /// The id of requests whose answer is dropped.

@@ -105,12 +105,12 @@ impl Directory {
     }
 
     /// The less busy of two instances drawn by chance (Mitzenmacher 2001), without those that were
-    /// `tried`; `Err` says whether the agent is known at all and why no instance serves.
+    /// `tried`, and the count of calls that this caller waits for there; `Err` says whether the agent is known at all and why no instance serves.
     pub(crate) fn choose(
         &self,
         agent: &AgentName,
         tried: &[InstanceId],
-    ) -> Result<Instance, String> {
+    ) -> Result<(InstanceId, Arc<AtomicU32>), String> {
         let agents = self.lock();
         let Some(of) = agents.get(agent) else {
             let known: Vec<&str> = agents.keys().map(AgentName::as_str).collect();
@@ -126,12 +126,12 @@ impl Directory {
             .collect();
         match ready[..] {
             [] => Err(why_none(agent, of, tried)),
-            [only] => Ok(only.seen()),
+            [only] => Ok(only.chosen()),
             ref many => {
                 let (one, other) = self.two(many.len());
                 let busy = |at: usize| many.get(at).map_or(u32::MAX, |entry| entry.busy());
                 let better = if busy(other) < busy(one) { other } else { one };
-                Ok(many.get(better).expect("invariant: drawn below the length").seen())
+                Ok(many.get(better).expect("invariant: drawn below the length").chosen())
             }
         }
     }
@@ -291,6 +291,10 @@ fn why_none(agent: &AgentName, of: &BTreeMap<InstanceId, Entry>, tried: &[Instan
 impl Entry {
     fn seen(&self) -> Instance {
         Instance { presence: self.presence.clone(), asked: Arc::clone(&self.asked) }
+    }
+
+    fn chosen(&self) -> (InstanceId, Arc<AtomicU32>) {
+        (self.presence.instance.clone(), Arc::clone(&self.asked))
     }
 
     fn busy(&self) -> u32 {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::io::poll_read_buf;
 
 use super::state::Shared;
 use super::stream::{self, Stream};
@@ -138,17 +139,12 @@ impl Connection {
 impl Pipe {
     /// Reads what is there; an ended stream is an error.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        // Usually free: the messages cut from the buffer are gone, and it starts over.
         self.read.reserve(READ_BYTES);
-        let start = self.read.len();
-        self.read.resize(start + READ_BYTES, 0);
-        let mut buffer = ReadBuf::new(&mut self.read[start..]);
-        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
-        let count = buffer.filled().len();
-        self.read.truncate(start + count);
-        match ready!(polled) {
+        match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.read)) {
             Err(error) => Poll::Ready(Err(error.to_string())),
-            Ok(()) if count == 0 => Poll::Ready(Err("the server closed the connection".to_owned())),
-            Ok(()) => Poll::Ready(Ok(())),
+            Ok(0) => Poll::Ready(Err("the server closed the connection".to_owned())),
+            Ok(_) => Poll::Ready(Ok(())),
         }
     }
 
