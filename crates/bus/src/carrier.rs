@@ -49,6 +49,10 @@ pub(crate) trait Carrier: fmt::Debug + Send + Sync {
     /// Sends without waiting; `receipt` learns how many listeners there were.
     fn publish(&self, channel: &str, payload: Bytes, receipt: Receipt);
 
+    /// Sends without waiting and without learning how many listeners there were, which costs less;
+    /// false when the message did not leave.
+    fn tell(&self, channel: &str, payload: Bytes) -> bool;
+
     /// Listens to a channel, or with a `*` in it to every channel that matches. Resolves once the
     /// subscription stands; it is renewed after each reconnect for as long as it is held.
     fn subscribe(

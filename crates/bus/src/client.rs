@@ -362,7 +362,8 @@ impl Drop for Asked<'_> {
         let params =
             Cancel { request_id: self.id.clone(), meta: self.client.plain_meta(PROBE_AFTER) };
         let cancel = envelope(Id::Text(UNHEARD.into()), Method::Cancel, &params);
-        self.client.bus.carrier.publish(&self.inbox, cancel.into(), Box::new(drop));
+        // An instance that is gone has stopped already.
+        self.client.bus.carrier.tell(&self.inbox, cancel.into());
     }
 }
 

@@ -74,6 +74,11 @@ impl Carrier for Memory {
         receipt(Ok(count));
     }
 
+    fn tell(&self, channel: &str, payload: Bytes) -> bool {
+        self.publish(channel, payload, Box::new(drop));
+        true
+    }
+
     fn subscribe(
         &self,
         channel: String,

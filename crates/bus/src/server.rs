@@ -19,7 +19,7 @@ use wire::{
     Request, Response, ToolExecute, ToolName, topics,
 };
 
-use crate::carrier::{CarrierError, Health, Subscription};
+use crate::carrier::{Health, Subscription};
 use crate::{Bus, Publisher};
 
 /// How often an instance says that it is there.
@@ -286,13 +286,9 @@ impl Core {
         if !topics::is_reply(reply_to) {
             return self.bus.stats.malformed(1);
         }
-        let stats = Arc::clone(&self.bus.stats);
-        let receipt = Box::new(move |reached: Result<u64, CarrierError>| {
-            if reached != Ok(1) {
-                stats.late_replies(1);
-            }
-        });
-        self.bus.carrier.publish(reply_to, bounded(response).into(), receipt);
+        if !self.bus.carrier.tell(reply_to, bounded(response).into()) {
+            self.bus.stats.dropped(1);
+        }
     }
 
     async fn beat(self: Arc<Self>, stop: CancellationToken) {

@@ -40,7 +40,7 @@ stats! {
     gaps: "Events of topics that were missed, by their numbers.",
     undelivered: "Calls that reached no listener and were sent elsewhere.",
     asked_again: "Reading calls that were asked again because their instance went away.",
-    dropped: "Messages that a full queue of this process dropped.",
+    dropped: "Messages that a full queue of this process dropped, or that the bus did not take.",
     malformed: "Messages that were no legal protocol.",
     late_replies: "Replies that nobody waited for any more.",
     overloaded: "Calls refused because too many were in flight.",

@@ -89,6 +89,10 @@ impl Carrier for Redis {
         self.shared.send(&words, Expect::Receipt(receipt));
     }
 
+    fn tell(&self, channel: &str, payload: Bytes) -> bool {
+        self.shared.tell(channel, &payload)
+    }
+
     fn subscribe(
         &self,
         channel: String,

@@ -28,6 +28,10 @@ pub(super) enum Expect {
     Unsubscribed,
     /// A part of the greeting; an error ends the connection.
     Greeting,
+    /// The question whether commands may be sent without a reply.
+    QuietAllowed,
+    /// A message whose number of listeners does not matter.
+    Told,
     /// Nothing that matters.
     Nothing,
 }
@@ -36,6 +40,18 @@ pub(super) enum Expect {
 pub(super) struct Reply {
     pub(super) value: Value,
     pub(super) bytes: Bytes,
+}
+
+/// Whether messages that nobody wants a receipt for are sent without one.
+///
+/// Redis writes a receipt before it writes the message to its listener, so that each costs the
+/// listener a system call's time. But a refusal is a reply too: the first message shows whether the
+/// access rules let it pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quiet {
+    Forbidden,
+    Unproven,
+    Proven,
 }
 
 type Stands = oneshot::Sender<Result<(), CarrierError>>;
@@ -52,6 +68,7 @@ struct State {
     open: Result<(), Arc<str>>,
     out: BytesMut,
     expected: VecDeque<Expect>,
+    quiet: Quiet,
     subscribed: BTreeMap<String, Subscribed>,
     next: u64,
     heard: Instant,
@@ -75,6 +92,7 @@ impl Shared {
             open: Err("connecting".into()),
             out: BytesMut::new(),
             expected: VecDeque::new(),
+            quiet: Quiet::Forbidden,
             subscribed: BTreeMap::new(),
             next: 0,
             heard: Instant::now(),
@@ -86,16 +104,8 @@ impl Shared {
     /// Queues a command, or tells whoever expects its reply that it is not sent.
     pub(super) fn send(&self, words: &[&[u8]], expect: Expect) {
         let mut state = self.lock();
-        let refusal = match &state.open {
-            Err(why) => Some(Arc::clone(why)),
-            Ok(()) if state.out.len() > OUT_BYTES_MAX => Some("too much waits to be sent".into()),
-            Ok(()) => None,
-        };
-        match refusal {
+        match state.refusal() {
             None => {
-                if matches!(expect, Expect::Receipt(_)) && state.out.is_empty() {
-                    state.let_listeners_go_first();
-                }
                 state.command(words, expect);
                 drop(state);
                 self.waker.wake();
@@ -105,6 +115,24 @@ impl Shared {
                 expect.fail(&CarrierError::NotSent(why));
             }
         }
+    }
+
+    /// Queues a publication without a receipt; false when it is not sent.
+    pub(super) fn tell(&self, channel: &str, payload: &[u8]) -> bool {
+        let mut state = self.lock();
+        if state.refusal().is_some() {
+            return false;
+        }
+        let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload];
+        if state.quiet == Quiet::Proven {
+            resp::command(&mut state.out, &[b"CLIENT", b"REPLY", b"SKIP"]);
+            resp::command(&mut state.out, &words);
+        } else {
+            state.command(&words, Expect::Told);
+        }
+        drop(state);
+        self.waker.wake();
+        true
     }
 
     pub(super) fn subscribe(
@@ -155,6 +183,7 @@ impl Shared {
         let mut state = self.lock();
         state.out.clear();
         state.expected.clear();
+        state.quiet = Quiet::Forbidden;
         state.broken = None;
         state.heard = Instant::now();
         let mut hello: Vec<&[u8]> = vec![b"HELLO", b"3"];
@@ -166,6 +195,7 @@ impl Shared {
         if db != 0 {
             state.command(&[b"SELECT", db.to_string().as_bytes()], Expect::Greeting);
         }
+        state.command(&[b"CLIENT", b"REPLY", b"ON"], Expect::QuietAllowed);
         // The echo is no entry in `subscribed`: its messages are told apart by their channel.
         state.command(&[b"SUBSCRIBE", self.echo.as_bytes()], Expect::Greeting);
         let channels: Vec<String> = state.subscribed.keys().cloned().collect();
@@ -313,6 +343,7 @@ impl Shared {
         match (expect, error) {
             (Expect::Greeting, Some(why)) => return Err(why),
             (Expect::Subscribed(channel), Some(why)) => self.refuse(&channel, &why),
+            (Expect::Told, Some(why)) => tracing::error!(%why, "the bus refuses a message"),
             (expect, Some(why)) => expect.fail(&CarrierError::Refused(why)),
             (Expect::Receipt(receipt), None) => match value {
                 Value::Integer(count) => receipt(Ok(u64::try_from(count).unwrap_or(0))),
@@ -323,6 +354,8 @@ impl Shared {
             (Expect::Subscribed(_) | Expect::Unsubscribed, None) => {
                 return Err("the server confirmed a subscription out of turn".into());
             }
+            (Expect::QuietAllowed, None) => self.lock().quiet = Quiet::Unproven,
+            (Expect::Told, None) => self.lock().prove_quiet(),
             (Expect::Greeting | Expect::Nothing, None) => {}
         }
         Ok(())
@@ -346,17 +379,24 @@ impl Shared {
 // === impl State ===
 
 impl State {
+    /// Why no command is taken now.
+    fn refusal(&self) -> Option<Arc<str>> {
+        match &self.open {
+            Err(why) => Some(Arc::clone(why)),
+            Ok(()) if self.out.len() > OUT_BYTES_MAX => Some("too much waits to be sent".into()),
+            Ok(()) => None,
+        }
+    }
+
+    fn prove_quiet(&mut self) {
+        if self.quiet == Quiet::Unproven {
+            self.quiet = Quiet::Proven;
+        }
+    }
+
     fn command(&mut self, words: &[&[u8]], expect: Expect) {
         resp::command(&mut self.out, words);
         self.expected.push_back(expect);
-    }
-
-    /// Redis writes to its clients in the opposite order in which they came to have something to
-    /// read, so a publisher would get its receipt before its listener gets the message, which costs
-    /// the round trip a system call each way. A publisher that has an answer coming already is
-    /// served after the listener. Were Redis to change its order, only that time would be lost.
-    fn let_listeners_go_first(&mut self) {
-        self.command(&[b"PING"], Expect::Nothing);
     }
 
     fn subscribe(&mut self, channel: &str) {
@@ -395,7 +435,12 @@ impl Expect {
             Self::Receipt(receipt) => receipt(Err(error.clone())),
             // Whoever asked may have given up.
             Self::Reply(sender) => drop(sender.send(Err(error.clone()))),
-            Self::Subscribed(_) | Self::Unsubscribed | Self::Greeting | Self::Nothing => {}
+            Self::Subscribed(_)
+            | Self::Unsubscribed
+            | Self::Greeting
+            | Self::QuietAllowed
+            | Self::Told
+            | Self::Nothing => {}
         }
     }
 }

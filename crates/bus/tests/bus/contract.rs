@@ -32,6 +32,7 @@ macro_rules! on_both_carriers {
 on_both_carriers!(
     a_call_is_answered_by_its_tool,
     a_failure_comes_back_whole,
+    a_process_can_ask_itself,
     calls_spread_over_instances_and_each_runs_once,
     an_agent_that_is_not_there_is_named,
     a_caller_that_goes_away_stops_the_work,
@@ -69,6 +70,18 @@ async fn a_failure_comes_back_whole(world: World) {
     wait_for_instances(&client, 1).await;
     let failure = call(&client, "refuse", json!({}), &reads(SECOND)).await.unwrap_err();
     assert_eq!((failure.code, failure.reason()), (Code::Refused, Some("TESTED")));
+}
+
+async fn a_process_can_ask_itself(world: World) {
+    let bus = world.bus();
+    let _agent = agent(&bus, 64).await;
+    let client = bus::Client::start(&bus, &name("tester")).await.unwrap();
+    wait_for_instances(&client, 1).await;
+    // Several times: what a connection sends to itself must be heard in each of its modes.
+    for n in 0..10 {
+        let answer = call(&client, "echo", json!({ "n": n }), &acts(SECOND)).await.unwrap();
+        assert_eq!(answer["n"], n);
+    }
 }
 
 async fn calls_spread_over_instances_and_each_runs_once(world: World) {
