@@ -40,7 +40,7 @@ enum What {
 #[derive(Debug, Args)]
 struct Rounds {
     /// How often every row is measured, in turn.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Only the rows whose name contains this, and the floor.
     #[arg(long)]

@@ -17,10 +17,10 @@ use crate::row::{Benchmark, Bound, Row, Target};
 const WARM_UP: usize = 500;
 
 /// Calls one after another, each timed.
-const SEQUENTIAL: usize = 5000;
+const SEQUENTIAL: usize = 3000;
 
 /// How long calls are kept in flight to count them.
-const SPAN: Duration = Duration::from_millis(400);
+const SPAN: Duration = Duration::from_millis(250);
 
 /// The bytes of a message of the floor, and of a response of ours.
 const MESSAGE_BYTES: usize = 200;

@@ -13,6 +13,7 @@
 //! * A command whose reply was cut off ends as `Lost`; one that was never written as `NotSent`.
 
 mod connection;
+mod expect;
 mod resp;
 mod state;
 mod stream;
@@ -35,7 +36,8 @@ pub use url::{RedisUrl, RedisUrlError};
 use crate::Stats;
 use crate::carrier::{Carrier, CarrierError, Health, Receipt, Sink, Subscription};
 use connection::Connection;
-use state::{Expect, Reply, Shared};
+use expect::{Expect, Reply};
+use state::Shared;
 
 /// How often the connection publishes a heartbeat to itself.
 const HEARTBEAT: Duration = Duration::from_millis(400);

@@ -9,44 +9,19 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::expect::{Expect, Reply};
 use super::resp::{self, Value};
 use crate::Stats;
-use crate::carrier::{CarrierError, Receipt, Sink};
+use crate::carrier::{CarrierError, Sink};
 
 /// Bytes that may wait to be written; a sender that would add more is refused.
 const OUT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// What the server's next reply is for.
-pub(super) enum Expect {
-    /// A publication: how many heard it.
-    Receipt(Receipt),
-    /// Any other command.
-    Reply(oneshot::Sender<Result<Reply, CarrierError>>),
-    /// A subscription of this channel or pattern.
-    Subscribed(String),
-    /// An unsubscription.
-    Unsubscribed,
-    /// A part of the greeting; an error ends the connection.
-    Greeting,
-    /// The question whether commands may be sent without a reply.
-    QuietAllowed,
-    /// A message whose number of listeners does not matter.
-    Told,
-    /// Nothing that matters.
-    Nothing,
-}
-
-/// A reply with the bytes it was read from.
-pub(super) struct Reply {
-    pub(super) value: Value,
-    pub(super) bytes: Bytes,
-}
-
 /// Whether messages that nobody wants a receipt for are sent without one.
 ///
 /// Redis writes a receipt before it writes the message to its listener, so that each costs the
-/// listener a system call's time. But a refusal is a reply too: the first message shows whether the
-/// access rules let it pass.
+/// listener a system call's time; only those of one batch come together. But a refusal is a reply
+/// too: the first message shows whether the access rules let it pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Quiet {
     Forbidden,
@@ -124,7 +99,7 @@ impl Shared {
             return false;
         }
         let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), payload];
-        if state.quiet == Quiet::Proven {
+        if state.quiet == Quiet::Proven && state.out.is_empty() {
             resp::command(&mut state.out, &[b"CLIENT", b"REPLY", b"SKIP"]);
             resp::command(&mut state.out, &words);
         } else {
@@ -425,61 +400,6 @@ impl Subscribed {
     const fn new() -> Self {
         Self { sinks: BTreeMap::new(), waiting: Vec::new(), stands: false }
     }
-}
-
-// === impl Expect ===
-
-impl Expect {
-    fn fail(self, error: &CarrierError) {
-        match self {
-            Self::Receipt(receipt) => receipt(Err(error.clone())),
-            // Whoever asked may have given up.
-            Self::Reply(sender) => drop(sender.send(Err(error.clone()))),
-            Self::Subscribed(_)
-            | Self::Unsubscribed
-            | Self::Greeting
-            | Self::QuietAllowed
-            | Self::Told
-            | Self::Nothing => {}
-        }
-    }
-}
-
-// === impl Reply ===
-
-impl Reply {
-    /// The texts of a list; nulls are left out.
-    pub(super) fn texts(&self) -> Result<Vec<Bytes>, CarrierError> {
-        match &self.value {
-            Value::List(items) => Ok(self.ranges(items)),
-            _ => Err(odd()),
-        }
-    }
-
-    /// A cursor and the list that comes with it.
-    pub(super) fn cursor(&self) -> Result<(Bytes, Vec<Bytes>), CarrierError> {
-        match &self.value {
-            Value::List(items) => match items.as_slice() {
-                [Value::Text(cursor), Value::List(keys)] => {
-                    Ok((self.bytes.slice(cursor.clone()), self.ranges(keys)))
-                }
-                _ => Err(odd()),
-            },
-            _ => Err(odd()),
-        }
-    }
-
-    fn ranges(&self, items: &[Value]) -> Vec<Bytes> {
-        let texts = items.iter().filter_map(|item| match item {
-            Value::Text(range) => Some(self.bytes.slice(range.clone())),
-            _ => None,
-        });
-        texts.collect()
-    }
-}
-
-fn odd() -> CarrierError {
-    CarrierError::Refused("the server's reply has another shape than documented".into())
 }
 
 impl fmt::Debug for Shared {
