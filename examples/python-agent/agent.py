@@ -115,7 +115,7 @@ class Agent:
         try:
             try:
                 request = json.loads(payload)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise Failure("parse_error", str(error))
             if isinstance(request, dict):  # so that even a wrong request is answered where possible
                 id = request.get("id") if type(request.get("id")) in (str, int) else None

@@ -118,6 +118,21 @@ async fn a_wrong_call_is_told_field_value_rule_and_example() {
 }
 
 #[tokio::test]
+async fn junk_is_refused_and_does_not_stop_it() {
+    let foreign = Foreign::start().await;
+    let inbox = wire::topics::inbox(&name("averager"), &foreign.presence().instance);
+    let deep = "[".repeat(100_000);
+    let meta = r#"{"reply_to":["x"],"deadline_unix_ms":1e9,"caller":null}"#;
+    let wrong =
+        format!(r#"{{"jsonrpc":"2.0","id":[1],"method":"ping","params":{{"meta":{meta}}}}}"#);
+    for junk in ["", "{", "null", "NaN", "[]", "{}", "\"x\"", &deep, &wrong] {
+        assert_eq!(foreign.redis.cli(&["PUBLISH", &inbox, junk]), "1", "{junk:.40}");
+    }
+    let args = json!({"numbers": [3]});
+    foreign.call("average", args, &reads(5 * SECOND)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_stops_its_work() {
     let foreign = Foreign::start().await;
     let options = reads(60 * SECOND);
