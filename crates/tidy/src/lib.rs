@@ -1,1 +1,0 @@
-//! The house rules, as tests: see `tests/tidy`. A message of theirs names the remedy.
