@@ -178,6 +178,18 @@ async fn told_to_end_it_finishes_leaves_and_is_gone_within_five_seconds() {
     }
 }
 
+#[test]
+fn told_to_end_while_its_bus_hangs_it_is_gone_within_five_seconds_as_well() {
+    let redis = Redis::start(&[]);
+    let mut process = Process::start(&redis.url());
+    process.wait_for("readiness", Process::is_ready);
+    redis.freeze();
+    process.terminate();
+    let (status, took) = process.ended();
+    redis.thaw();
+    assert!(status.success() && took < Duration::from_secs(5), "{status} after {took:?}");
+}
+
 #[tokio::test]
 async fn logs_are_json_with_the_ids_of_the_call_and_never_the_password() {
     let redis = Redis::start(&["--requirepass", PASSWORD]);
