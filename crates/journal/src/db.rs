@@ -163,8 +163,10 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
     // One transaction around all of them: of two processes that open a new file, one waits.
     let mut transaction =
         writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| failed(error.to_string()))?;
+    // `run` takes the connection through a trait for which the compiler cannot prove this future
+    // `Send`, and an agent opens its journal in a future that must be.
     migrations(include_str!("../migrations/sqlite/0001_journal.sql"))
-        .run(&mut *transaction)
+        .run_direct(None, &mut *transaction, false)
         .await
         .map_err(|error| failed(error.to_string()))?;
     transaction.commit().await.map_err(|error| failed(error.to_string()))?;
