@@ -160,14 +160,15 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
         .connect_with(options.clone())
         .await
         .map_err(|error| failed(error.to_string()))?;
-    // One transaction around all of them: of two processes that open a new file, one waits.
+    // One transaction around all of them: of two processes that open a new file, one waits. Run
+    // directly, because the compiler cannot tell of the other way that its future may be sent.
     let mut transaction =
         writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| failed(error.to_string()))?;
     migrations([
         include_str!("../migrations/sqlite/0001_journal.sql"),
         include_str!("../migrations/sqlite/0002_account.sql"),
     ])
-    .run(&mut *transaction)
+    .run_direct(None, &mut *transaction, false)
     .await
     .map_err(|error| failed(error.to_string()))?;
     transaction.commit().await.map_err(|error| failed(error.to_string()))?;
