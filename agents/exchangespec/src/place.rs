@@ -286,18 +286,4 @@ pub(crate) const fn may_pass(error: &JournalError) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_names_its_order_the_same_way_every_time() {
-        let short: CommandId = "0199c2f4a7b07e6e8e2f1d2c3b4a5968".parse().unwrap();
-        assert_eq!(order_name(&short).as_str(), "b4-0199c2f4a7b07e6e8e2f1d2c3b4a5968");
-        let long: CommandId = "x".repeat(64).parse().unwrap();
-        let name = order_name(&long);
-        assert_eq!(name, order_name(&long));
-        assert_eq!((name.as_str().len(), name.as_str().starts_with("b4h-")), (36, true));
-        let other: CommandId = format!("{}y", "x".repeat(63)).parse().unwrap();
-        assert_ne!(order_name(&other), name);
-    }
-}
+mod tests;

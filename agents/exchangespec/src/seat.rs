@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,8 +51,6 @@ struct Shared {
     limits: Limits,
     deposits: BTreeMap<Asset, Amount>,
     seat: Mutex<Seat>,
-    /// Some instrument has been live since this instance has the desk.
-    was_live: AtomicBool,
     tasks: TaskTracker,
 }
 
@@ -88,7 +85,6 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
         limits,
         deposits,
         seat: Mutex::new(Seat::Standby { why: "the account was not opened yet".to_owned() }),
-        was_live: AtomicBool::new(false),
         tasks: TaskTracker::new(),
         environment,
     });
@@ -219,9 +215,7 @@ impl Shared {
             .collect();
         // A market that ends or breaks later keeps the agent ready: orders are refused for their
         // stale price, and what is open can still be cancelled.
-        if !live.is_empty() {
-            self.was_live.store(true, Ordering::Relaxed);
-        } else if !self.was_live.load(Ordering::Relaxed) {
+        if venue.feeds.iter().all(|feed| feed.feed == Feed::NotSynced) {
             reasons.push("the market is not live yet".to_owned());
         }
         json!({ "market": desk.market, "live": live })
@@ -258,7 +252,6 @@ impl Shared {
         match self.open_desk().await {
             Ok(Some((desk, stop))) => {
                 tracing::info!(market = desk.market, "this instance owns the account");
-                self.was_live.store(false, Ordering::Relaxed);
                 *self.seat() = Seat::Taken { desk, stop };
             }
             Ok(None) => self.stand_by(OWNED_ELSEWHERE.to_owned()),

@@ -22,6 +22,8 @@ impl Program {
             .args(["--redis", &redis.url(), "--database", database, "--listen", &listen])
             .arg("--state")
             .arg(state)
+            // It is the tests' own switch, and a key that no program has.
+            .env_remove("BOT4_TEST_DATA")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -40,6 +40,14 @@ async fn a_recording_that_has_ended_grows_stale_and_is_refused() {
     let replay = format!("replay:{}", path.display());
     let set = [("venue.market", replay.as_str()), ("limits.price_age_ms_max", "1")];
     let house = House::new(&set).await;
+    ready(&house).await;
+    let is_over = |status: &Value| {
+        let feed = &status["feeds"][0];
+        feed["state"] == "ended" && feed["age_ms"].as_u64() > Some(1)
+    };
+    while !is_over(&status(&house).await) {
+        tokio::task::yield_now().await;
+    }
     let refused = house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap_err();
     assert_eq!(refused.reason(), Some("STALE_PRICE"), "{refused}");
     assert_eq!(refused.data["max"], "1");
@@ -47,9 +55,7 @@ async fn a_recording_that_has_ended_grows_stale_and_is_refused() {
     let args = with_exchange(json!({ "symbol": "BTCUSDT", "depth": 1 }));
     let book = house.ask("get_orderbook", args).await.unwrap();
     assert_eq!((&book["stale"], &book["mid"]), (&json!(true), &json!("60000.005")));
-    let status = status(&house).await;
-    assert_eq!(status["feeds"][0]["state"], "ended");
-    assert_eq!(status["market"], replay);
+    assert_eq!(status(&house).await["market"], replay);
     house.stop().await;
 }
 
@@ -69,16 +75,20 @@ async fn orders_trade_on_the_real_captures() {
         .collect();
     let replay = format!("replay:{}", files.join(","));
     let house = House::new(&[("venue.market", &replay), ("venue.speed", "20")]).await;
-    let mut version = house.client.directory().version();
-    while status_of(&house) != Some(wire::PresenceState::Ready) {
-        version.changed().await.unwrap();
-    }
+    ready(&house).await;
     let order = house.place(market("BTCUSDT", "buy", "0.01")).await.unwrap();
     assert_eq!(order["state"], "filled", "{order}");
     let price: f64 = order["average_price"].as_str().unwrap().parse().unwrap();
     assert!((61_000.0..62_500.0).contains(&price), "{price}");
     assert_eq!(status(&house).await["bad_lines"], 0);
     house.stop().await;
+}
+
+async fn ready(house: &House) {
+    let mut version = house.client.directory().version();
+    while status_of(house) != Some(wire::PresenceState::Ready) {
+        version.changed().await.unwrap();
+    }
 }
 
 fn status_of(house: &House) -> Option<wire::PresenceState> {
