@@ -58,6 +58,16 @@ impl MarketPlan {
         Ok(Self { source, pace, label })
     }
 
+    /// What is traded.
+    pub(crate) fn instruments(&self) -> Vec<Instrument> {
+        match &self.source {
+            Source::Sim { .. } => standard(),
+            Source::Replay { recordings } => {
+                recordings.iter().map(|recording| recording.instrument.clone()).collect()
+            }
+        }
+    }
+
     /// Opens the market at its beginning.
     ///
     /// # Errors
@@ -106,10 +116,15 @@ fn source(text: &str) -> Result<(Source, String), OpenError> {
     Ok((Source::Replay { recordings }, text.to_owned()))
 }
 
+/// The instruments that there are, with Binance's filters.
+fn standard() -> Vec<Instrument> {
+    let listed = SimConfig::standard(SEED, Timestamp::from_unix_nanos(0)).instruments;
+    listed.into_iter().map(|listed| listed.instrument).collect()
+}
+
 /// The files by instrument, those of one instrument in the order in which they are listed.
 fn recordings(text: &str, files: &[PathBuf]) -> Result<Vec<Recording>, OpenError> {
-    let known = SimConfig::standard(SEED, Timestamp::from_unix_nanos(0)).instruments;
-    let known: Vec<Instrument> = known.into_iter().map(|listed| listed.instrument).collect();
+    let known = standard();
     let mut by_symbol: BTreeMap<Symbol, Recording> = BTreeMap::new();
     for file in files {
         let Some(instrument) = instrument_of(file, &known) else {

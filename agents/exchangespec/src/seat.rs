@@ -66,7 +66,7 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
     let config = Arc::clone(&environment.config);
     let limits = config.limits().map_err(|error| failed(&error))?;
     let plan = MarketPlan::read(&config.venue)?;
-    let deposits = deposits(&config.venue.deposits)?;
+    let deposits = deposits(&config.venue.deposits, &plan.instruments())?;
     let address = config.journal().map_err(|error| failed(&error))?;
     let address = match address {
         Some(address) => address,
@@ -107,13 +107,22 @@ fn file_address(state_dir: &Path) -> Result<String, OpenError> {
     Ok(format!("sqlite:{}", state_dir.join("journal.db").display()))
 }
 
-fn deposits(config: &BTreeMap<String, String>) -> Result<BTreeMap<Asset, Amount>, OpenError> {
+fn deposits(
+    config: &BTreeMap<String, String>,
+    traded: &[Instrument],
+) -> Result<BTreeMap<Asset, Amount>, OpenError> {
     let mut deposits = BTreeMap::new();
     for (name, text) in config {
         let asset: Asset = name.parse().map_err(|_no_asset| {
             let rule = "must be an asset of A-Z and 0-9, for example USDT";
             OpenError(format!("`venue.deposits` has {name:?} but it {rule}"))
         })?;
+        // What has no price here would leave the account without a value, and so without orders.
+        if !traded.iter().any(|listed| listed.base == asset || listed.quote == asset) {
+            let listed: Vec<&str> = traded.iter().map(|i| i.symbol.as_str()).collect();
+            let rule = format!("must be an asset of {}, for example USDT", listed.join(", "));
+            return Err(OpenError(format!("`venue.deposits` has {name:?} but it {rule}")));
+        }
         let amount: Option<Amount> = text.parse().ok();
         let amount = amount.filter(|amount| *amount > Amount::ZERO).ok_or_else(|| {
             let rule = "must be a decimal of more than zero in text, for example \"100000\"";
@@ -317,13 +326,19 @@ mod tests {
 
     #[test]
     fn a_wrong_deposit_is_named_with_the_rule_and_an_example() {
+        let traded = MarketPlan::read(&agent::VenueConfig::default()).unwrap().instruments();
         let refused = |asset: &str, amount: &str| {
             let config = BTreeMap::from([(asset.to_owned(), amount.to_owned())]);
-            deposits(&config).unwrap_err().to_string()
+            deposits(&config, &traded).unwrap_err().to_string()
         };
         assert_eq!(
             refused("usdt", "1"),
             "`venue.deposits` has \"usdt\" but it must be an asset of A-Z and 0-9, for example USDT"
+        );
+        assert_eq!(
+            refused("DOGE", "1"),
+            "`venue.deposits` has \"DOGE\" but it must be an asset of BTCUSDT, ETHUSDT, SOLUSDT, for \
+             example USDT"
         );
         for amount in ["0", "-1", "NaN", "", "1e5"] {
             let expected = format!(

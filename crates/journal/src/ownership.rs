@@ -7,9 +7,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, query_as};
+use tokio::time::timeout;
 
 use crate::db::Db;
 use crate::error::unavailable;
@@ -30,6 +32,9 @@ enum Proof {
 }
 
 const OWN: &str = "own an account";
+
+/// How long a session may be silent when it is asked.
+const CHECK_MAX: Duration = Duration::from_secs(2);
 
 // === impl Journal ===
 
@@ -84,11 +89,21 @@ impl Ownership {
     /// Makes sure that the account is still owned. A file's lock cannot be lost; a session can.
     ///
     /// # Errors
-    /// [`JournalError::Unavailable`] when the session has ended, and with it the ownership.
+    /// [`JournalError::Unavailable`] when the session has ended, and with it the ownership, or is
+    /// silent for two seconds.
     pub async fn check(&mut self) -> Result<(), JournalError> {
         match &mut self.proof {
             Proof::File { .. } => Ok(()),
-            Proof::Session(session) => session.ping().await.map_err(unavailable(OWN)),
+            Proof::Session(session) => {
+                let silent = JournalError::Unavailable {
+                    during: OWN,
+                    why: format!("the session gave no answer within {CHECK_MAX:?}"),
+                };
+                match timeout(CHECK_MAX, session.ping()).await {
+                    Ok(answered) => answered.map_err(unavailable(OWN)),
+                    Err(_elapsed) => Err(silent),
+                }
+            }
         }
     }
 

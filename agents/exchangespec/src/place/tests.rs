@@ -267,6 +267,31 @@ async fn an_order_whose_answer_was_lost_is_found_by_asking_and_counts_once() {
     assert_eq!(next.state().name(), "open");
     assert_eq!(room.desk.books().await.total(&"BTC".parse().unwrap()), held);
     assert_eq!((room.sent(), room.desk.trouble()), (2, None));
+    let books = room.desk.books().await;
+    for balance in room.lossy.venue.balances().await.unwrap() {
+        let total = balance.free.try_add(balance.locked).unwrap();
+        assert_eq!(books.total(&balance.asset), total, "{}", balance.asset);
+        let locked = books.locked().unwrap().get(&balance.asset).copied().unwrap_or_default();
+        assert_eq!(locked, balance.locked, "{}", balance.asset);
+    }
+    drop(books);
+    room.end().await;
+}
+
+#[tokio::test]
+async fn while_the_journal_does_not_take_a_report_no_order_is_taken() {
+    let room = Room::hearing().await;
+    room.place("a", Way::Clear, resting()).await.unwrap();
+    room.desk.journal.close().await;
+    let (symbol, id) = ("BTCUSDT".parse().unwrap(), "a".parse().unwrap());
+    room.lossy.venue.cancel(symbol, id).await.unwrap();
+    while room.desk.trouble().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let why = room.desk.trouble().unwrap();
+    assert!(why.starts_with("what the venue says is not on record: "), "{why}");
+    let failure = room.place("b", Way::Clear, resting()).await.unwrap_err();
+    assert_eq!((failure.code, room.sent()), (Code::Unavailable, 1), "{failure}");
     room.end().await;
 }
 
