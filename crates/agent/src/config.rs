@@ -219,7 +219,26 @@ impl Config {
             ConfigError::Wrong { origin, why }
         })?;
         config.limits()?;
+        config.check_numbers()?;
         Ok(config)
+    }
+
+    /// An agent that may take no call would look alive and answer none.
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        let wrong = |origin: &str, why| Err(ConfigError::Wrong { origin: origin.to_owned(), why });
+        let AgentConfig { in_flight_max, heavy_max } = self.agent;
+        for (key, value) in [("in_flight_max", in_flight_max), ("heavy_max", heavy_max)] {
+            if value == 0 {
+                let why = format!("`agent.{key}` is 0 but must be at least 1, for example 2");
+                return wrong("agent", why);
+            }
+        }
+        let format = self.log.format.as_str();
+        if !matches!(format, "human" | "json") {
+            let why = format!("`log.format` is {format:?} but must be \"human\" or \"json\"");
+            return wrong("log", why);
+        }
+        Ok(())
     }
 
     /// The limits in their types.

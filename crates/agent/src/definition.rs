@@ -57,7 +57,7 @@ pub struct Opened<S> {
     pub(crate) close: Option<Close>,
 }
 
-type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+pub(crate) type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 /// Why an agent cannot start; said to the person who starts it.
 #[derive(Debug, Error)]

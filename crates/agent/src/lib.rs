@@ -17,10 +17,11 @@
 mod commands;
 mod config;
 mod definition;
+mod effects;
+mod front;
 mod health_check;
 mod http;
 mod process;
-
 mod running;
 mod secret;
 mod shell;

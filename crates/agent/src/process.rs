@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,10 @@ use std::time::Duration;
 use bus::{Bus, RedisUrl};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use telemetry::{LogFormat, Metrics, SystemClock, init_logs};
+use tokio::time::timeout;
 
+use crate::front::Front;
+use crate::http::agent_routes;
 use crate::running::Host;
 use crate::{
     Config, Definition, Secret, Sources, bind_address, http_get, load_or_make_token, serve_http,
@@ -19,8 +23,18 @@ use crate::{
 /// Variables that say where to look and are no keys of the configuration.
 const NO_KEYS: [&str; 2] = ["BOT4_CONFIG", "BOT4_COORDINATOR"];
 
-/// How long running calls may take to finish after SIGTERM.
-const GRACE: Duration = Duration::from_secs(4);
+/// How long running calls may take to finish after SIGTERM, and then, cancelled, to end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long the whole end may take, also when the bus no longer answers.
+const END_MAX: Duration = Duration::from_millis(4500);
+
+/// How long requests that came over HTTP may take to finish after that.
+const HTTP_GRACE: Duration = Duration::from_millis(200);
+
+/// How long work that burns the processor may take to notice that it was cancelled; it is cut off
+/// with the process.
+const THREADS_GRACE: Duration = Duration::from_millis(100);
 
 /// How long a running process may take to say how it is.
 const ASKED: Duration = Duration::from_secs(2);
@@ -124,13 +138,19 @@ pub fn main<S: Send + Sync>(definition: &Definition<S>) -> ExitCode {
     if let Err(error) = init_logs(format, &config.log.filter) {
         return fail(&error.to_string());
     }
+    log_panics();
     // One thread reads messages and answers them; what burns the processor has threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => match runtime.block_on(run(definition, config, &listen)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(why) => fail(&why),
-        },
+        Ok(runtime) => {
+            let ended = runtime.block_on(run(definition, config, &listen));
+            // Dropped, the runtime would wait for threads that burn the processor.
+            runtime.shutdown_timeout(THREADS_GRACE);
+            match ended {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(why) => fail(&why),
+            }
+        }
         Err(error) => fail(&error.to_string()),
     }
 }
@@ -160,20 +180,38 @@ async fn run<S: Send + Sync>(
         config,
         clock,
     };
+    // One wait for signals throughout, so that none is lost between two.
+    let mut shutdown = pin!(shutdown_requested());
+    let front = Arc::new(Front::new(host.bus.clone()));
+    let routes = agent_routes(front.clone(), host.metrics.clone(), token);
+    let http = serve_http(address, routes).await.map_err(|error| error.to_string())?;
+    tracing::info!(agent = definition.name, http = %http.address, "starting");
     let started = tokio::select! {
         started = start(definition, host) => started.map_err(|error| error.to_string())?,
-        signal = shutdown_requested() => {
-            signal.map_err(|error| error.to_string())?;
+        signal = &mut shutdown => {
+            tracing::info!(signal = signal.map_err(|error| error.to_string())?, "stopping");
+            http.stop(HTTP_GRACE).await;
             return Ok(());
         }
     };
-    let http = serve_http(address, started.routes(token)).await.map_err(|e| e.to_string())?;
+    front.opens(started.served());
     tracing::info!(agent = definition.name, http = %http.address, "ready for calls");
-    let signal = shutdown_requested().await.map_err(|error| error.to_string())?;
+    let signal = shutdown.await.map_err(|error| error.to_string())?;
     tracing::info!(signal, "stopping");
-    started.stop(GRACE).await;
-    http.stop(Duration::from_millis(500)).await;
+    if timeout(END_MAX, started.stop(GRACE)).await.is_err() {
+        tracing::warn!("the end was cut short; presence expires by itself");
+    }
+    http.stop(HTTP_GRACE).await;
     Ok(())
+}
+
+/// A panic becomes a line like any other, with the ids of the call that it ends.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        let why = panic.payload_as_str().unwrap_or("without a message");
+        tracing::error!(at, why, "panic");
+    }));
 }
 
 /// `NAME health`: exit code 0 when the process that listens there is ready, otherwise the reasons.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use bus::{Bus, Identity, Server, ServerOptions, Status};
@@ -18,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{AgentName, Code, Failure, Id, InstanceId, Meta, ToolName};
 
-use crate::definition::Environment;
+use crate::definition::{Close, Environment};
+use crate::effects::Effects;
 use crate::http::{Served, agent_routes};
 use crate::shell::Shell;
 use crate::{Answer, Config, Definition, OpenError, Secret, ToolTable};
@@ -52,7 +54,7 @@ pub struct Running {
     metrics: Metrics,
     stop: CancellationToken,
     tasks: TaskTracker,
-    close: Option<BoxFuture<'static, ()>>,
+    close: Option<Close>,
 }
 
 /// Why an instance does not start; said to the person who starts it.
@@ -113,10 +115,11 @@ pub async fn start<S: Send + Sync>(
         instance: instance.clone(),
         table: ToolTable::new(definition.tools),
         state: opened.state,
-        commands: opened.commands,
+        effects: Effects::new(opened.commands),
         clock,
         metrics: metrics.clone(),
         heavy: Arc::new(Semaphore::new(usize::try_from(config.agent.heavy_max).unwrap_or(1))),
+        in_flight: AtomicU32::new(0),
     });
     let identity =
         Identity { agent: agent.clone(), instance, version: definition.version.to_owned() };
@@ -129,8 +132,7 @@ pub async fn start<S: Send + Sync>(
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(count_bus(bus.clone(), agent.clone(), metrics.clone(), stop.clone()));
     let served = Arc::new(Side { shell, bus, status });
-    let close = opened.close.map(|close| close());
-    Ok(Running { agent, server, served, metrics, stop, tasks, close })
+    Ok(Running { agent, server, served, metrics, stop, tasks, close: opened.close })
 }
 
 /// Turns the counters of a bus into metrics now and then.
@@ -158,6 +160,10 @@ impl Running {
         agent_routes(Arc::clone(&self.served), self.metrics.clone(), token)
     }
 
+    pub(crate) fn served(&self) -> Arc<dyn Served> {
+        Arc::clone(&self.served)
+    }
+
     /// Stops: takes nothing new, lets calls finish within `grace`, leaves. True when none had to
     /// be cancelled.
     pub async fn stop(self, grace: Duration) -> bool {
@@ -166,7 +172,7 @@ impl Running {
         self.tasks.close();
         self.tasks.wait().await;
         if let Some(close) = self.close {
-            close.await;
+            close().await;
         }
         tracing::info!(agent = %self.agent, finished, "stopped");
         finished
@@ -192,7 +198,10 @@ impl<S: Send + Sync> Served for Side<S> {
 
     fn read(self: Arc<Self>, tool: ToolName, args: Box<RawValue>) -> BoxFuture<'static, Answer> {
         async move {
-            if self.shell.table.get(&tool)?.def.effect.acts() {
+            // Here the tool is part of the address, so one that is not there is not found.
+            let entry = self.shell.table.get(&tool);
+            let entry = entry.map_err(|f| Failure::new(Code::MethodNotFound, f.message))?;
+            if entry.def.effect.acts() {
                 let message = format!("{tool} acts: ask for it through the coordinator");
                 return Err(Failure::new(Code::Refused, message));
             }

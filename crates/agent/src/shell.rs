@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bus::{Call, Handler};
@@ -13,14 +14,14 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use telemetry::Metrics;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 use tracing::Instrument;
-use wire::{AgentName, Code, Failure, Id, InstanceId, Response, ToolName, Traceparent};
+use wire::{AgentName, Code, Failure, InstanceId, ToolName, Traceparent};
 
-use crate::commands::{Begun, Command};
+use crate::commands::Command;
+use crate::effects::Effects;
 use crate::tool::{Entry, hash};
-use crate::{Answer, Args, CallContext, Commands, Run, ToolTable};
+use crate::{Answer, Args, CallContext, Run, ToolTable};
 
 /// The tools of one instance with everything around them.
 pub(crate) struct Shell<S: 'static> {
@@ -28,15 +29,17 @@ pub(crate) struct Shell<S: 'static> {
     pub(crate) instance: InstanceId,
     pub(crate) table: ToolTable<S>,
     pub(crate) state: Arc<S>,
-    pub(crate) commands: Arc<dyn Commands>,
+    pub(crate) effects: Effects,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     /// How many calls may burn the processor at once.
     pub(crate) heavy: Arc<Semaphore>,
+    /// How many calls are worked on.
+    pub(crate) in_flight: AtomicU32,
 }
 
-/// How often a command that another instance runs is looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Counts a call for as long as it is worked on.
+struct Counted<'a, S: 'static>(&'a Shell<S>);
 
 impl<S: Send + Sync> Handler for Shell<S> {
     fn tools(&self) -> Box<RawValue> {
@@ -59,6 +62,7 @@ impl<S: Send + Sync> Handler for Shell<S> {
         );
         async move {
             let (tool, started) = (call.tool.clone(), Instant::now());
+            let _counted = Counted::new(&self);
             let answer = self.answer(call).await;
             self.account(&tool, &answer, started.elapsed());
             answer
@@ -113,38 +117,15 @@ impl<S: Send + Sync> Shell<S> {
         context: CallContext,
     ) -> Answer {
         let command = Command {
-            id: id.clone(),
+            id,
             agent: self.agent.to_string(),
             tool: entry.def.name.to_owned(),
             args_hash: args_hash(&args)?,
             owner: self.instance.to_string(),
         };
         let cancel = context.cancel.clone();
-        loop {
-            match self.commands.begin(&command).await? {
-                Begun::New => {
-                    let answer = self.run(entry, args, context).await;
-                    let recorded = Response { id: Some(Id::Number(0)), outcome: answer };
-                    let text = String::from_utf8_lossy(&recorded.to_bytes()).into_owned();
-                    self.commands.finish(&id, text).await?;
-                    return recorded.outcome;
-                }
-                Begun::Done { answer } => return recorded(&answer),
-                Begun::Mismatch => {
-                    let rule = "was used for another call; a new call needs a new id";
-                    let example = json!(uuid::Uuid::now_v7().simple().to_string());
-                    return Err(Failure::invalid("command_id", &id, rule, example));
-                }
-                Begun::Running { owner } => {
-                    if wait(&cancel).await {
-                        continue;
-                    }
-                    let message =
-                        format!("instance {owner} began the command and has no answer yet");
-                    return Err(Failure::unknown(message, Some(id.as_str())));
-                }
-            }
-        }
+        let act = self.run(entry, args, context).boxed();
+        self.effects.once(&command, &cancel, act).await
     }
 
     /// Runs a tool so that its panic ends nothing but its call.
@@ -160,7 +141,13 @@ impl<S: Send + Sync> Shell<S> {
                 made.catch_unwind().await.or(Err(()))
             }
             Run::Heavy(tool) => {
-                let permit = Arc::clone(&self.heavy).acquire_owned().await;
+                // A call that is given up while it waits has done nothing.
+                let permit = tokio::select! {
+                    permit = Arc::clone(&self.heavy).acquire_owned() => permit,
+                    () = context.cancel.cancelled() => {
+                        return Err(Failure::unavailable("the call was given up before it began"));
+                    }
+                };
                 let (state, span) = (Arc::clone(&self.state), tracing::Span::current());
                 // The permit goes with the work: a call that is given up holds its place until
                 // the work notices.
@@ -192,22 +179,20 @@ impl<S: Send + Sync> Shell<S> {
     }
 }
 
-/// True when it is time to look again, false when nobody waits any more.
-async fn wait(cancel: &CancellationToken) -> bool {
-    tokio::select! {
-        () = cancel.cancelled() => false,
-        () = sleep(LOOK_AGAIN) => true,
+// === impl Counted ===
+
+impl<'a, S> Counted<'a, S> {
+    fn new(shell: &'a Shell<S>) -> Self {
+        let before = shell.in_flight.fetch_add(1, Ordering::Relaxed);
+        shell.metrics.tool_calls_in_flight(shell.agent.as_str(), before.saturating_add(1));
+        Self(shell)
     }
 }
 
-/// The answer that stands on record.
-fn recorded(answer: &str) -> Answer {
-    match Response::parse(answer.as_bytes()) {
-        Ok(response) => response.outcome,
-        Err(error) => {
-            tracing::error!(%error, "a recorded answer cannot be read");
-            Err(Failure::internal("a recorded answer cannot be read"))
-        }
+impl<S> Drop for Counted<'_, S> {
+    fn drop(&mut self) {
+        let before = self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.tool_calls_in_flight(self.0.agent.as_str(), before.saturating_sub(1));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use domain::{Clock, CommandId, Timestamp};
@@ -9,7 +10,8 @@ use futures_util::future::BoxFuture;
 use ring::digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::ser::{Formatter, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use wire::{AgentName, Effect, Failure, InstanceId, ToolInfo, ToolName, schema};
@@ -73,6 +75,9 @@ pub struct CallContext {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// Writes JSON without spaces and without `null`.
+struct NoNulls;
+
 /// The tools of an agent, ready to be called.
 pub struct ToolTable<S: 'static> {
     tools: BTreeMap<&'static str, Entry<S>>,
@@ -112,13 +117,24 @@ impl Args {
     /// A result as it travels.
     ///
     /// # Errors
-    /// `internal` for a number that JSON cannot hold: a tool must refuse or leave out what is not
-    /// finite.
+    /// `internal` for a number that JSON cannot hold, which it would write as `null`, and for any
+    /// other `null`: a tool must refuse or leave out what there is not, and its output schema has
+    /// no place for one.
     pub fn write<R: Serialize>(&self, result: &R) -> Answer {
-        to_raw_value(result).map_err(|error| {
-            tracing::error!(%error, "a result cannot be written");
-            Failure::internal("a result cannot be written")
+        let mut text = Vec::new();
+        let written = result.serialize(&mut Serializer::with_formatter(&mut text, NoNulls));
+        let text = String::from_utf8(text).expect("invariant: JSON is UTF-8");
+        written.and_then(|()| RawValue::from_string(text)).map_err(|error| {
+            let incident = uuid::Uuid::now_v7().simple().to_string();
+            tracing::error!(%incident, %error, "a result cannot be written");
+            Failure::internal(&incident)
         })
+    }
+}
+
+impl Formatter for NoNulls {
+    fn write_null<W: io::Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
+        Err(io::Error::other("it has a null, or a number that is not finite"))
     }
 }
 

@@ -176,7 +176,8 @@ impl Server {
         self.beating.close();
         self.beating.wait().await;
         core.leave().await;
-        // Only now: a caller whose probe finds no inbox takes its running call for lost.
+        // Only now: a caller whose probe finds no inbox takes its running call for lost. What came
+        // meanwhile was answered `unavailable`, and goes elsewhere.
         drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         finished
     }

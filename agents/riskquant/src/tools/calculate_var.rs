@@ -33,7 +33,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 struct Params {
     /// Simple returns per period, oldest first: 0.01 is a gain of 1 %.
     #[schemars(
-        length(min = 1, max = 20_000),
+        length(min = 1, max = 10_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
     returns: Vec<f64>,

@@ -40,7 +40,7 @@ struct Params {
         extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
     )]
     assets: Vec<String>,
-    /// Simple returns per period, returns[asset][period]: one series for each asset, in the order
+    /// Simple returns per period, `returns[asset][period]`: one series for each asset, in the order
     /// of assets, all over the same periods, oldest first.
     #[schemars(
         length(min = 1, max = 500),

@@ -1,0 +1,195 @@
+//! What `tools.list` promises, held for every tool by asking over the bus.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::{Config, Host, Running, ToolTable, start};
+use bus::{Bus, CallOptions, Client};
+use riskquant::DEFINITION;
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use telemetry::Metrics;
+use testkit::WallClock;
+use wire::schema::{check, example_of, is_plain};
+use wire::{AgentName, Code, Effect, Failure, ToolInfo};
+
+struct World {
+    _running: Running,
+    client: Client,
+}
+
+impl World {
+    async fn new(config: Config) -> Self {
+        let bus = Bus::memory(Arc::new(WallClock));
+        let host = Host {
+            config: Arc::new(config),
+            state_dir: std::env::temp_dir(),
+            clock: Arc::new(WallClock),
+            metrics: Metrics::new(),
+            bus: bus.clone(),
+        };
+        let running = start(&DEFINITION, host).await.unwrap();
+        let client = Client::start(&bus, &name("tester")).await.unwrap();
+        Self { _running: running, client }
+    }
+
+    async fn call(&self, tool: &str, args: &Value) -> Result<Value, Failure> {
+        let options = CallOptions {
+            timeout: Duration::from_secs(20),
+            effect: Effect::Reads,
+            command_id: None,
+            traceparent: None,
+        };
+        let (tool, args) = (tool.parse().unwrap(), to_raw_value(args).unwrap());
+        let answer = self.client.call(&name("riskquant"), &tool, args, &options).await?;
+        Ok(serde_json::from_str(answer.get()).unwrap())
+    }
+}
+
+fn name(text: &str) -> AgentName {
+    text.parse().unwrap()
+}
+
+/// The tools as they are listed over the bus.
+async fn listed(world: &World) -> Vec<ToolInfo> {
+    let instances = world.client.directory().all();
+    let instance = instances[&name("riskquant")][0].presence.instance.clone();
+    let timeout = Duration::from_secs(5);
+    let listed = world.client.tools(&name("riskquant"), &instance, timeout).await.unwrap();
+    let listed: Value = serde_json::from_str(listed.get()).unwrap();
+    serde_json::from_value(listed["tools"].clone()).unwrap()
+}
+
+/// Every parameter within a schema with its path, through objects and lists of objects.
+fn parameters(schema: &Value, path: &str) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, parameter) in properties.into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        found.extend(parameters(parameter, &path));
+        found.extend(parameters(&parameter["items"], &path));
+        found.push((path, parameter.clone()));
+    }
+    found
+}
+
+#[tokio::test]
+async fn five_tools_are_listed_and_none_acts() {
+    let world = World::new(Config::default()).await;
+    let tools = listed(&world).await;
+    let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "calculate_kelly",
+            "calculate_var",
+            "optimize_portfolio",
+            "calculate_risk_metrics",
+            "monte_carlo_simulation"
+        ]
+    );
+    assert!(tools.iter().all(|tool| tool.effect == Effect::Reads && !tool.open_world));
+    assert_eq!(tools.len(), ToolTable::new(DEFINITION.tools).infos().len());
+}
+
+#[tokio::test]
+async fn every_schema_is_plain_and_every_parameter_documented_with_an_example() {
+    let world = World::new(Config::default()).await;
+    for tool in listed(&world).await {
+        assert_eq!(is_plain(&tool.input_schema), Ok(()), "{}", tool.name);
+        assert_eq!(is_plain(&tool.output_schema), Ok(()), "{}", tool.name);
+        for (path, parameter) in parameters(&tool.input_schema, tool.name.as_str()) {
+            assert!(parameter["description"].is_string(), "{path} has no description");
+            // A list of fixed texts shows them, and a list of objects has those of its members.
+            let has_example = parameter["examples"].is_array()
+                || parameter["enum"].is_array()
+                || !parameters(&parameter["items"], "").is_empty();
+            assert!(has_example, "{path} has no example");
+            for example in parameter["examples"].as_array().into_iter().flatten() {
+                assert_eq!(check(&parameter, example), Vec::new(), "{path}");
+            }
+            if parameter["type"] == "array" {
+                assert!(parameter["maxItems"].is_u64(), "{path} has no bound");
+            }
+        }
+        for (path, member) in parameters(&tool.output_schema, tool.name.as_str()) {
+            assert!(member["description"].is_string(), "{path} has no description");
+        }
+    }
+}
+
+/// The required parameters alone, then all of them, as their own examples give them.
+#[tokio::test]
+async fn the_examples_of_every_tool_run_and_keep_the_output_schema() {
+    let world = World::new(Config::default()).await;
+    for tool in listed(&world).await {
+        let mut required = example_of(&tool.input_schema);
+        if tool.name.as_str() == "monte_carlo_simulation" {
+            // Its example has two holdings, which need their correlation.
+            required["correlation"] = example_of(&tool.input_schema["properties"]["correlation"]);
+        }
+        let mut all = required.clone();
+        for (name, parameter) in tool.input_schema["properties"].as_object().unwrap() {
+            // A target belongs to one objective only.
+            if name != "target_return" {
+                all[name] = example_of(parameter);
+            }
+        }
+        for args in [required, all] {
+            let result = world.call(tool.name.as_str(), &args).await;
+            let result = result.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
+            assert_eq!(check(&tool.output_schema, &result), Vec::new(), "{}: {result}", tool.name);
+            let assumptions = result["assumptions"].as_array().unwrap();
+            assert!(!assumptions.is_empty(), "{} states no assumption", tool.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_parameter_is_refused_by_every_tool() {
+    let world = World::new(Config::default()).await;
+    for tool in listed(&world).await {
+        let mut args = example_of(&tool.input_schema);
+        args["made_up"] = json!(1);
+        let failure = world.call(tool.name.as_str(), &args).await.unwrap_err();
+        assert_eq!(failure.code, Code::InvalidParams);
+        assert!(failure.message.starts_with("`made_up` is 1 but is not a parameter"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn the_limits_come_from_the_configuration() {
+    let mut config = Config::default();
+    config.limits.max_position_size = "0.01".to_owned();
+    config.limits.kelly_fraction = "0.1".to_owned();
+    config.limits.kelly_fraction_max = "0.2".to_owned();
+    let world = World::new(config).await;
+    let bet = json!({"win_probability": 0.6, "win_return": 1, "loss_return": -1});
+    let size = world.call("calculate_kelly", &bet).await.unwrap();
+    assert_eq!(size["kelly_fraction"], 0.1);
+    assert_eq!(size["final_position_size"], 0.01);
+    let mut greedy = bet;
+    greedy["kelly_fraction"] = json!(0.25);
+    let failure = world.call("calculate_kelly", &greedy).await.unwrap_err();
+    assert!(failure.message.contains("at most limits.kelly_fraction_max, 0.2"), "{failure}");
+}
+
+/// The caller stops waiting; the simulation notices within a block of paths.
+#[tokio::test]
+async fn a_simulation_ends_when_nobody_waits_for_it() {
+    let world = World::new(Config::default()).await;
+    let args = json!({
+        "holdings": [{"name": "BTC", "value": "1", "drift": 0.0, "volatility": 0.5}],
+        "horizon_years": 1, "steps": 2500, "paths": 2_000_000, "confidence": 0.95,
+    });
+    let options = CallOptions {
+        timeout: Duration::from_millis(300),
+        effect: Effect::Reads,
+        command_id: None,
+        traceparent: None,
+    };
+    let tool = "monte_carlo_simulation".parse().unwrap();
+    let raw = to_raw_value(&args).unwrap();
+    let failure = world.client.call(&name("riskquant"), &tool, raw, &options).await.unwrap_err();
+    assert_eq!(failure.code, Code::Unavailable);
+}

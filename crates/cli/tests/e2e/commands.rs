@@ -1,0 +1,116 @@
+//! The `bot4` command itself: what it prints, and exit codes that scripts can trust.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::programs::{BOT4, Up, command};
+
+#[track_caller]
+fn check(output: &Output, code: i32, says: &str) {
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert!(text.contains(says), "{text}");
+}
+
+#[test]
+fn exit_codes_say_what_came_of_a_call() {
+    let up = Up::start();
+    let kelly = ["--win_probability", "0.55", "--win_return", "0.04", "--loss_return", "-0.02"];
+    let call = |agent, tool, args: &[&str]| {
+        let words: Vec<&str> =
+            ["call", agent, tool].into_iter().chain(args.iter().copied()).collect();
+        up.bot4(&words)
+    };
+    check(&call("riskquant", "calculate_kelly", &kelly), 0, "\"recommendation\": \"TRADE\"");
+    check(&call("riskquant", "calculate_kelly", &kelly[..4]), 3, "`loss_return` is missing");
+    check(&call("riskquant", "dance", &[]), 3, "agent riskquant has no tool \"dance\"");
+    check(&call("riskquant", "calculate_kelly", &["x"]), 3, "must be --NAME VALUE");
+    let huge = ["--exchange", "paper", "--symbol", "BTCUSDT", "--side", "buy"];
+    let huge = [&huge[..], &["--order_type", "market", "--quantity", "5"]].concat();
+    check(&call("exchangespec", "place_order", &huge), 4, "refused (");
+}
+
+#[test]
+fn without_a_fleet_the_remedy_is_named() {
+    let state = tempfile::TempDir::new().unwrap();
+    let no_token = command(BOT4).args(["status", "--state"]).arg(state.path()).output().unwrap();
+    check(&no_token, 6, "is the fleet started (bot4 up)");
+    std::fs::write(state.path().join("token"), "x".repeat(64)).unwrap();
+    let port = testkit::free_port().to_string();
+    let nobody = command(BOT4)
+        .args(["status", "--coordinator", &format!("http://127.0.0.1:{port}"), "--state"])
+        .arg(state.path())
+        .output()
+        .unwrap();
+    check(&nobody, 6, "no answer from http://127.0.0.1:");
+}
+
+#[test]
+fn a_wrong_command_line_is_2_and_a_halt_needs_a_reason() {
+    check(&command(BOT4).arg("dance").output().unwrap(), 2, "unrecognized subcommand");
+    check(&command(BOT4).arg("halt").output().unwrap(), 2, "--reason");
+    let state = tempfile::TempDir::new().unwrap();
+    let empty = command(BOT4).args(["halt", "--reason", " ", "--state"]).arg(state.path()).output();
+    check(&empty.unwrap(), 1, "say why");
+}
+
+#[test]
+fn a_halt_before_the_first_start_holds() {
+    let state = tempfile::TempDir::new().unwrap();
+    let halt = ["halt", "--reason", "not yet", "--state"];
+    let halt = command(BOT4).args(halt).arg(state.path()).output();
+    check(&halt.unwrap(), 0, "halted");
+    let mut up = Up { state, port: testkit::free_port(), program: None };
+    up.run(&[]);
+    let status = up.bot4(&["status", "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["halt"]["state"], "halted", "{status}");
+}
+
+#[test]
+fn status_and_tools_are_for_people_and_for_programs() {
+    let up = Up::start();
+    check(&up.bot4(&["status"]), 0, "exchangespec (1 ready)");
+    check(&up.bot4(&["tools", "riskquant"]), 0, "Kelly position size");
+    let status: Value = serde_json::from_slice(&up.bot4(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(status["market"], "sim:7", "{status}");
+    assert_eq!(status["halt"]["state"], "running", "{status}");
+    check(&up.bot4(&["connect"]), 0, "claude mcp add --transport http bot4");
+}
+
+#[test]
+fn completions_are_made_for_a_shell() {
+    check(&command(BOT4).args(["completions", "bash"]).output().unwrap(), 0, "_bot4()");
+}
+
+#[test]
+fn a_second_start_on_a_taken_port_is_told_apart() {
+    let up = Up::start();
+    let state = tempfile::TempDir::new().unwrap();
+    let second = command(BOT4)
+        .args(["up", "--listen", &format!("127.0.0.1:{}", up.port), "--state"])
+        .arg(state.path())
+        .output()
+        .unwrap();
+    check(&second, 1, "cannot listen on 127.0.0.1:");
+}
+
+#[test]
+fn wrong_settings_do_not_start() {
+    let state = tempfile::TempDir::new().unwrap();
+    let start = |args: &[&str]| {
+        command(BOT4).args(["up", "--state"]).arg(state.path()).args(args).output().unwrap()
+    };
+    check(&start(&["--market", "dream"]), 1, "dream");
+    check(&start(&["--listen", "0.0.0.0:3999"]), 1, "can be reached from other machines");
+    check(&start(&["--listen", "here"]), 1, "must be an address and a port");
+    check(&start(&["--set", "limits.max_position=1"]), 1, "unknown field `max_position`");
+    check(&start(&["--set", "limits.max_leverage=NaN"]), 1, "`limits.max_leverage` is \"NaN\" but");
+    check(&start(&["--redis", "http://x"]), 1, "its scheme is unknown");
+    check(&start(&["--state", "/proc/nowhere"]), 2, "cannot be used multiple times");
+}
