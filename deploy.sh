@@ -36,7 +36,7 @@ readonly stop_seconds=10
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '2,26p' "$home/deploy.sh" | sed 's/^# \{0,1\}//'; }
+usage() { sed -n '2,25p' "$home/deploy.sh" | sed 's/^# \{0,1\}//'; }
 
 # need PROGRAM HOW-TO-GET-IT
 need() { command -v "$1" >/dev/null || die "$1 is not installed: $2"; }
@@ -102,8 +102,8 @@ compose_is_healthy() {
 }
 
 compose_wait() {
-  local _ broken='' waits_for=''
-  for ((_ = 0; _ < ready_seconds * 2; _++)); do
+  local tries broken='' waits_for=''
+  for ((tries = 0; tries < ready_seconds * 2; tries++)); do
     if compose_is_healthy; then return 0; fi
     [ -z "$broken" ] || break
     sleep 0.5
@@ -184,6 +184,8 @@ start_time() {
   read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   # shellcheck disable=SC2086 # fields are words
   set -- ${stat##*) }
+  # One that ended and was not waited for yet still has its number.
+  [ "$1" != Z ] || return 1
   printf '%s' "${20}"
 }
 
@@ -207,10 +209,10 @@ launch() {
 }
 
 stop() {
-  local name=$1 pid _
+  local name=$1 pid tries
   if is_alive "$name"; then
     kill -TERM "$pid" 2>/dev/null || true
-    for ((_ = 0; _ < stop_seconds * 10; _++)); do
+    for ((tries = 0; tries < stop_seconds * 10; tries++)); do
       is_alive "$name" || break
       sleep 0.1
     done
@@ -234,7 +236,7 @@ undo() {
   local i
   trap - EXIT
   for ((i = ${#started[@]} - 1; i >= 0; i--)); do stop "${started[i]}"; done
-  printf 'error: nothing that was started now was left running\n' >&2
+  printf 'error: what this run had started is stopped again\n' >&2
 }
 
 program() { printf '%s/%s' "$bin_dir" "$1"; }
@@ -268,12 +270,12 @@ is_our_redis() {
 
 # Sets `port`: the one that was asked for, the last one, or a free one.
 choose_redis_port() {
-  local _ last
+  local tries last
   last=$(setting redis-port)
   port=${redis_port:-$last}
   if [ -n "$port" ] && ! is_taken "$port"; then return; fi
   [ -z "$redis_port" ] || die "port $redis_port is taken: give another --redis-port"
-  for ((_ = 0; _ < 100; _++)); do
+  for ((tries = 0; tries < 100; tries++)); do
     port=$((20000 + RANDOM))
     is_taken "$port" || return 0
   done
@@ -286,7 +288,7 @@ make_secrets() {
 }
 
 start_redis() {
-  local port pid _
+  local port pid tries
   if is_alive redis; then
     port=$(setting redis-port)
     [ -z "$redis_port" ] || [ "$redis_port" = "$port" ] ||
@@ -304,7 +306,7 @@ start_redis() {
   keep redis-port "$port"
   launch redis redis-server --port "$port" --bind 127.0.0.1 --aclfile "$dir/secrets/redis/users.acl" \
     --dir "$dir/redis" --save '' --appendonly no --client-output-buffer-limit 'pubsub 32mb 8mb 60'
-  for ((_ = 0; _ < 100; _++)); do
+  for ((tries = 0; tries < 100; tries++)); do
     is_alive redis || break
     ! is_our_redis "$port" || { say "redis runs on port $port"; return 0; }
     sleep 0.1
@@ -371,8 +373,8 @@ start() {
 }
 
 wait_ready() {
-  local pid why='' _
-  for ((_ = 0; _ < ready_seconds * 10; _++)); do
+  local pid why='' tries
+  for ((tries = 0; tries < ready_seconds * 10; tries++)); do
     is_alive "$1" || { tell_end_of "$1"; die "$1 ended"; }
     ! is_ready "$1" || { say "$1 is ready (process $pid)"; return 0; }
     sleep 0.1
@@ -410,8 +412,8 @@ local_up() {
 
 # Ready processes are a fleet once the coordinator has heard of every agent.
 local_fleet_is_whole() {
-  local _ said='' agent whole
-  for ((_ = 0; _ < ready_seconds * 5; _++)); do
+  local tries said='' agent whole
+  for ((tries = 0; tries < ready_seconds * 5; tries++)); do
     whole=yes
     said=$("$(program bot4)" status "${where[@]}" 2>&1) || whole=no
     for agent in "${agents[@]}"; do
@@ -523,7 +525,8 @@ local_logs() {
 
 local_clean() {
   local_down
-  rm -rf "${dir:?}"/{run,logs,data,redis,secrets}
+  rm -rf "${dir:?}"/{run,logs,data,redis,secrets,lock}
+  rmdir "$dir" 2>/dev/null || true
   say "removed the state in $dir"
 }
 

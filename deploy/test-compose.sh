@@ -31,8 +31,8 @@ check() {
 
 # A port that nothing listens on.
 free_port() {
-  local port _
-  for ((_ = 0; _ < 100; _++)); do
+  local port tries
+  for ((tries = 0; tries < 100; tries++)); do
     port=$((20000 + RANDOM))
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { printf '%s' "$port"; return; }
   done
@@ -195,8 +195,8 @@ resumed_means_placed() {
 
 # Tries for a while: what was restarted is back when its callers say so.
 heals() {
-  local _
-  for ((_ = 0; _ < 60; _++)); do
+  local tries
+  for ((tries = 0; tries < 60; tries++)); do
     if "$@" >/dev/null 2>&1; then return; fi
     sleep 0.5
   done
