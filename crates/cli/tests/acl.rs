@@ -234,6 +234,7 @@ async fn a_whole_fleet_works_under_the_rules_and_nothing_is_refused() {
         bus: secured.bus(agent),
     };
     let riskquant = agent::start(&riskquant::DEFINITION, host("riskquant")).await.unwrap();
+    let exchange = agent::start(&exchangespec::DEFINITION, host("exchangespec")).await.unwrap();
     let token_file = secured.dir.path().join("coordinator/token");
     let coordinator = coordinator::start(coordinator::Options {
         config: Arc::clone(&config),
@@ -251,17 +252,24 @@ async fn a_whole_fleet_works_under_the_rules_and_nothing_is_refused() {
         bot4.args([command, "--coordinator", &url, "--token-file"]).arg(&token_file).args(rest);
         tokio::task::spawn_blocking(move || bot4.output().unwrap())
     };
-    // The coordinator listens before it has read what the agent can do.
-    let mut looks = 0;
-    while !String::from_utf8_lossy(&bot4(&["tools"]).await.unwrap().stdout).contains("kelly") {
-        looks += 1;
-        assert!(looks < 100, "the tools of riskquant are not there after {looks} looks");
+    // The coordinator listens before it has read what the agents can do.
+    for tool in ["calculate_kelly", "get_exchange_status"] {
+        let mut looks = 0;
+        while !String::from_utf8_lossy(&bot4(&["tools"]).await.unwrap().stdout).contains(tool) {
+            looks += 1;
+            assert!(looks < 100, "{tool} is not listed after {looks} looks");
+        }
     }
     let args = r#"{"win_probability":0.6,"win_return":1.0,"loss_return":-1.0}"#;
-    for _ in 0..3 {
-        let called = bot4(&["call", "riskquant", "calculate_kelly", args]).await.unwrap();
+    for words in [
+        ["call", "riskquant", "calculate_kelly", args],
+        ["call", "riskquant", "calculate_kelly", args],
+        ["call", "exchangespec", "get_exchange_status", r#"{"exchange":"paper"}"#],
+    ] {
+        let called = bot4(&words).await.unwrap();
         assert!(called.status.success(), "{}", String::from_utf8_lossy(&called.stderr));
     }
+    assert!(exchange.stop(Duration::from_secs(1)).await, "it leaves in order");
     assert!(riskquant.stop(Duration::from_secs(1)).await, "it leaves in order");
     coordinator.stop(Duration::from_secs(1)).await;
     assert_eq!(secured.refused(), "", "nobody tried what it may not");
