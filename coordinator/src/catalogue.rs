@@ -195,7 +195,7 @@ fn not_listable(tool: &ToolInfo) -> Option<String> {
 
 /// A tool in the words of MCP, with all four hints.
 fn for_mcp(name: &str, info: &ToolInfo) -> Tool {
-    let (input, output) = (input_for_callers(info), as_object(&info.output_schema));
+    let (input, output) = (input_for_callers(info), as_object(&shape(&info.output_schema)));
     let hints = ToolAnnotations::from_raw(
         Some(info.title.clone()),
         Some(!info.effect.acts()),
@@ -229,6 +229,28 @@ fn input_for_callers(info: &ToolInfo) -> JsonObject {
     }
     schema
 }
+
+/// A result's schema without its prose. A model pays for every word of the list in every
+/// conversation, and the results' names carry their units; what they mean in full stands in
+/// `/api/tools` and `docs/tools.md`.
+fn shape(schema: &Value) -> Value {
+    let Value::Object(node) = schema else { return schema.clone() };
+    let kept = node.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
+    let shaped = kept.map(|(key, value)| {
+        let value = match (key.as_str(), value) {
+            // Here the keys are names of results, whatever they are called.
+            ("properties", Value::Object(members)) => {
+                members.iter().map(|(name, of)| (name.clone(), shape(of))).collect()
+            }
+            _ => shape(value),
+        };
+        (key.clone(), value)
+    });
+    Value::Object(shaped.collect())
+}
+
+/// The keywords of a schema that explain, or bound what only its maker could break.
+const PROSE: [&str; 4] = ["description", "examples", "minimum", "pattern"];
 
 fn as_object(value: &Value) -> JsonObject {
     value.as_object().cloned().unwrap_or_default()
