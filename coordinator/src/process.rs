@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::{Config, bind_address, http_get, shutdown_requested};
+use agent::{Config, bind_address, health, print_metrics, shutdown_requested};
 use bus::{Bus, RedisUrl};
 use clap::{Parser, Subcommand};
 use telemetry::{LogFormat, Metrics, SystemClock, init_logs};
@@ -27,6 +27,8 @@ struct CommandLine {
 enum Command {
     /// Ask the running coordinator whether it is ready; exit code 0 when it is
     Health,
+    /// Print the metrics of the running coordinator
+    Metrics,
 }
 
 /// Runs a coordinator until it is asked to end: the `main` of its program.
@@ -38,8 +40,10 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     let listen = config.http.listen.clone().unwrap_or_else(|| format!("127.0.0.1:{PORT}"));
-    if matches!(line.command, Some(Command::Health)) {
-        return health(&listen);
+    match line.command {
+        Some(Command::Health) => return health(&listen),
+        Some(Command::Metrics) => return print_metrics(&listen),
+        None => {}
     }
     let format = if config.log.format == "json" { LogFormat::Json } else { LogFormat::Human };
     if let Err(error) = init_logs(format, &config.log.filter) {
@@ -75,16 +79,6 @@ async fn run(config: Arc<Config>, listen: &str) -> Result<(), String> {
     tracing::info!(signal, "stopping");
     coordinator.stop(Duration::from_secs(4)).await;
     Ok(())
-}
-
-fn health(listen: &str) -> ExitCode {
-    // What listens on every address is asked on this machine's own.
-    let address = listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
-    match http_get(&address, "/ready", Duration::from_secs(2)) {
-        Ok(answer) if answer.status == 200 => ExitCode::SUCCESS,
-        Ok(answer) => fail(&format!("{address} is not ready: {}", answer.body)),
-        Err(error) => fail(&format!("{address}: {error}")),
-    }
 }
 
 #[expect(clippy::print_stderr, reason = "a person started the program and must see why it ended")]

@@ -37,7 +37,7 @@ pub use config::{
 pub use definition::{Definition, Environment, OpenError, Opened};
 pub use health_check::{Answer as HttpAnswer, get as http_get};
 pub use http::{Listening, ServeError, bind_address, failure_response, serve as serve_http};
-pub use process::{Options, main};
+pub use process::{Options, health, main, print_metrics};
 pub use running::{Host, Running, StartError, start};
 pub use secret::{Secret, SecretError, load_or_make_token};
 pub use shutdown::ended as shutdown_requested;

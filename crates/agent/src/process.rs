@@ -1,5 +1,6 @@
 //! An agent as a process: five steps and an exit code.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -34,6 +35,9 @@ const HTTP_GRACE: Duration = Duration::from_millis(200);
 /// How long work that burns the processor may take to notice that it was cancelled; it is cut off
 /// with the process.
 const THREADS_GRACE: Duration = Duration::from_millis(100);
+
+/// How long a running process may take to say how it is.
+const ASKED: Duration = Duration::from_secs(2);
 
 /// What every program of the fleet can be told on its command line.
 #[derive(Debug, Clone, Default, Args)]
@@ -74,6 +78,8 @@ struct CommandLine {
 enum Command {
     /// Ask the running agent whether it is ready; exit code 0 when it is
     Health,
+    /// Print the metrics of the running agent
+    Metrics,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -123,8 +129,10 @@ pub fn main<S: Send + Sync>(definition: &Definition<S>) -> ExitCode {
     };
     let listen = config.http.listen.clone();
     let listen = listen.unwrap_or_else(|| format!("127.0.0.1:{}", definition.port));
-    if matches!(line.command, Some(Command::Health)) {
-        return health(&listen);
+    match line.command {
+        Some(Command::Health) => return health(&listen),
+        Some(Command::Metrics) => return print_metrics(&listen),
+        None => {}
     }
     let format = if config.log.format == "json" { LogFormat::Json } else { LogFormat::Human };
     if let Err(error) = init_logs(format, &config.log.filter) {
@@ -206,14 +214,36 @@ fn log_panics() {
     }));
 }
 
-fn health(listen: &str) -> ExitCode {
-    // What listens on every address is asked on this machine's own.
-    let address = listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
-    match http_get(&address, "/ready", Duration::from_secs(2)) {
+/// `NAME health`: exit code 0 when the process that listens there is ready, otherwise the reasons.
+#[must_use]
+pub fn health(listen: &str) -> ExitCode {
+    let address = reachable(listen);
+    match http_get(&address, "/ready", ASKED) {
         Ok(answer) if answer.status == 200 => ExitCode::SUCCESS,
         Ok(answer) => fail(&format!("{address} is not ready: {}", answer.body)),
         Err(error) => fail(&format!("{address}: {error}")),
     }
+}
+
+/// `NAME metrics`: what `/metrics` of the process that listens there says, without another program
+/// in its image.
+#[must_use]
+pub fn print_metrics(listen: &str) -> ExitCode {
+    let address = reachable(listen);
+    match http_get(&address, "/metrics", ASKED) {
+        Ok(answer) if answer.status == 200 => {
+            // A reader that has gone away, such as `head`, is no failure.
+            drop(io::stdout().lock().write_all(answer.body.as_bytes()));
+            ExitCode::SUCCESS
+        }
+        Ok(answer) => fail(&format!("{address} answered {}", answer.status)),
+        Err(error) => fail(&format!("{address}: {error}")),
+    }
+}
+
+/// What listens on every address is asked on this machine's own.
+fn reachable(listen: &str) -> String {
+    listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
 }
 
 #[expect(clippy::print_stderr, reason = "a person started the program and must see why it ended")]

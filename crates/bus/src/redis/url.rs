@@ -56,6 +56,12 @@ impl FromStr for RedisUrl {
 }
 
 impl RedisUrl {
+    /// The name under which the server knows us, if the address has one.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
     fn network(rest: &str, query: &str, tls: bool) -> Result<Self, RedisUrlError> {
         let (credentials, place) = match rest.rsplit_once('@') {
             Some((credentials, place)) => (Some(credentials), place),

@@ -1,15 +1,17 @@
 //! `bot4 secrets`: random passwords for a fleet, and the access rules that go with them.
 //!
-//! Each service gets a folder of its own, to be mounted into that service only. What is there
-//! stays, so the command can run at every start; the access rules are written anew from what is
-//! there, so a further agent needs no more than its name.
+//! Each service gets a folder of its own, to be mounted into that service only. A password that is
+//! there stays, so the command can run at every start, also with servers that have moved; the
+//! access rules are written anew from what is there, so a further agent needs no more than its
+//! name, and a password is changed by removing the file that holds it.
 //!
 //! # The access rules
 //!
-//! An agent may listen on its own inboxes and replies, publish replies and its own topics, and
-//! set its own presence. The rule that lets it publish and the rule that lets it listen are apart
-//! (Redis calls them selectors), because one list of channels for both would let every agent that
-//! may answer the coordinator also read what others answer.
+//! An agent may listen on its own inboxes and replies, publish answers to the coordinator and its
+//! own topics, and set its own presence. The rule that lets it publish and the rule that lets it
+//! listen are apart (Redis calls them selectors), because one list of channels for both would let
+//! every agent that may answer the coordinator also read what others answer. The coordinator may
+//! ask everybody and hears only its own replies and who is there.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -61,23 +63,25 @@ fn make(options: &SecretsOptions) -> Result<Vec<PathBuf>, String> {
     let mut acl = vec!["user default off resetchannels -@all".to_owned()];
     for (user, rules) in &users {
         let path = dir.join(user).join("redis_url");
-        let address = &options.redis;
-        let url = once(&path, 0o400, &mut made, |password| {
-            format!("redis://{user}:{password}@{address}")
+        let password = address(&path, &mut made, |password| {
+            format!("redis://{user}:{password}@{}", options.redis)
         })?;
-        let password = password_in(&url).ok_or_else(|| format!("{}: no URL", path.display()))?;
-        acl.push(format!("user {user} on #{} {rules}", sha256(password)));
+        acl.push(format!("user {user} on #{} {rules}", sha256(&password)));
     }
     let health = once(&dir.join("redis").join("health"), 0o444, &mut made, str::to_owned)?;
     acl.push(format!("user {HEALTH} on #{} resetchannels -@all +ping", sha256(&health)));
-    rewrite(&dir.join("redis").join("users.acl"), &format!("{}\n", acl.join("\n")))?;
+    rewrite(&dir.join("redis").join("users.acl"), 0o444, &format!("{}\n", acl.join("\n")))?;
     once(&dir.join(COORDINATOR).join("token"), 0o400, &mut made, str::to_owned)?;
-    if let Some(address) = &options.postgres {
+    if let Some(postgres) = &options.postgres {
         let path = dir.join("postgres").join("password");
         let password = once(&path, 0o444, &mut made, str::to_owned)?;
         for agent in &options.journal {
             let path = dir.join(agent).join("journal_url");
-            once(&path, 0o400, &mut made, |_| format!("postgres://bot4:{password}@{address}"))?;
+            let url = format!("postgres://bot4:{password}@{postgres}");
+            if fs::read_to_string(&path).ok().as_deref() != Some(&*url) {
+                rewrite(&path, 0o400, &url)?;
+                made.push(path);
+            }
         }
     }
     Ok(made)
@@ -86,20 +90,48 @@ fn make(options: &SecretsOptions) -> Result<Vec<PathBuf>, String> {
 /// What an agent may do on the bus.
 fn agent_rules(agent: &AgentName) -> String {
     format!(
-        "resetchannels -@all +ping +subscribe +unsubscribe \
+        "resetchannels -@all +hello +ping +client|reply +subscribe +unsubscribe \
          &bot4:rpc:{agent}:* &bot4:reply:{agent}:* \
-         (-@all +publish &bot4:reply:* &bot4:topic:{agent}:*) \
-         (-@all +set +del ~bot4:presence:{agent}:*)"
+         (+publish &bot4:reply:{COORDINATOR}:* &bot4:reply:{agent}:* &bot4:topic:{agent}:*) \
+         (+set +del ~bot4:presence:{agent}:*)"
     )
 }
 
 /// What the coordinator may do: ask every agent, hear its own replies and who is there.
 fn coordinator_rules() -> String {
-    "resetchannels -@all +ping +scan +subscribe +unsubscribe +psubscribe +punsubscribe \
-     &bot4:reply:coordinator:* &bot4:topic:*:presence \
-     (-@all +publish &bot4:rpc:* &bot4:reply:coordinator:*) \
-     (-@all +mget %R~bot4:presence:*)"
-        .to_owned()
+    format!(
+        "resetchannels -@all +hello +ping +client|reply +scan +subscribe +unsubscribe \
+         +punsubscribe &bot4:reply:{COORDINATOR}:* \
+         (+psubscribe &bot4:topic:*:presence) \
+         (+publish &bot4:rpc:* &bot4:reply:{COORDINATOR}:*) \
+         (+mget %R~bot4:presence:*)"
+    )
+}
+
+/// The password in the address that a file holds, or a new one; the file is written anew when the
+/// address is not what `url` makes of the password.
+fn address(
+    path: &Path,
+    made: &mut Vec<PathBuf>,
+    url: impl Fn(&str) -> String,
+) -> Result<String, String> {
+    let held = match fs::read_to_string(path) {
+        Ok(held) => Some(held),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let kept = held.as_deref().map(|held| {
+        password_in(held.trim()).map(str::to_owned).ok_or_else(|| {
+            format!("{}: no address with a password; remove it to have one made", path.display())
+        })
+    });
+    let password = kept.unwrap_or_else(password)?;
+    let url = url(&password);
+    if held.as_deref() != Some(&*url) {
+        rewrite(path, 0o400, &url)?;
+        made.push(path.to_owned());
+    }
+    Ok(password)
 }
 
 /// What the file holds; when it is not there it is made from a new password.
@@ -122,14 +154,14 @@ fn once(
 }
 
 /// Replaces a file in one step, so that nobody reads half of it.
-fn rewrite(path: &Path, content: &str) -> Result<(), String> {
+fn rewrite(path: &Path, mode: u32, content: &str) -> Result<(), String> {
     let new = path.with_extension("new");
     let wrong = |error: io::Error| format!("{}: {error}", path.display());
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
         Ok(()) | Err(_) => {}
     }
-    write(&new, 0o444, content).and_then(|()| fs::rename(&new, path)).map_err(wrong)
+    write(&new, mode, content).and_then(|()| fs::rename(&new, path)).map_err(wrong)
 }
 
 fn write(path: &Path, mode: u32, content: &str) -> io::Result<()> {
@@ -185,6 +217,36 @@ mod tests {
         let second = make(&options(dir.path(), &["exchangespec", "riskquant"])).unwrap();
         assert_eq!(second, vec![dir.path().join("riskquant/redis_url")]);
         assert_eq!(fs::read_to_string(dir.path().join("coordinator/token")).unwrap(), token);
+    }
+
+    #[test]
+    fn a_redis_that_moved_keeps_the_passwords() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut options = options(dir.path(), &["exchangespec"]);
+        make(&options).unwrap();
+        let read = |file: &str| fs::read_to_string(dir.path().join(file)).unwrap();
+        let (acl, before) = (read("redis/users.acl"), read("exchangespec/redis_url"));
+        "127.0.0.1:40000".clone_into(&mut options.redis);
+        options.postgres = Some("db/bot4".to_owned());
+        assert_eq!(make(&options).unwrap().len(), 3, "two redis_url and one journal_url");
+        let after = read("exchangespec/redis_url");
+        assert_eq!(password_in(&before), password_in(&after));
+        assert!(after.ends_with("@127.0.0.1:40000"), "it moved");
+        assert!(read("exchangespec/journal_url").ends_with("@db/bot4"), "it moved");
+        assert_eq!(read("redis/users.acl"), acl, "the rules hold no address");
+    }
+
+    #[test]
+    fn a_file_that_was_removed_gets_a_new_password_and_the_rules_follow() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let options = options(dir.path(), &["riskquant"]);
+        make(&options).unwrap();
+        let read = |file: &str| fs::read_to_string(dir.path().join(file)).unwrap();
+        let (acl, before) = (read("redis/users.acl"), read("riskquant/redis_url"));
+        fs::remove_file(dir.path().join("riskquant/redis_url")).unwrap();
+        assert_eq!(make(&options).unwrap(), vec![dir.path().join("riskquant/redis_url")]);
+        assert_ne!(read("riskquant/redis_url"), before);
+        assert_ne!(read("redis/users.acl"), acl);
     }
 
     #[test]
