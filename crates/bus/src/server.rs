@@ -172,14 +172,12 @@ impl Server {
             let ended = timeout(grace, core.calls.wait()).await.is_ok();
             tracing::warn!(ended, "calls were cancelled because the instance stops");
         }
-        // Until here the inbox stays open: a caller whose probe nobody hears takes the call that is
-        // being finished for lost. What is new is answered `unavailable`, and goes elsewhere.
-        drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.heart.cancel();
         self.beating.close();
         self.beating.wait().await;
         core.leave().await;
-        // Only now: a caller whose probe finds no inbox takes its running call for lost.
+        // Only now: a caller whose probe finds no inbox takes its running call for lost. What came
+        // meanwhile was answered `unavailable`, and goes elsewhere.
         drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         finished
     }

@@ -38,5 +38,5 @@ pub(crate) fn is_writable(dir: &Path) -> Result<(), String> {
 /// The address of the journal: configured, or a file in the state folder.
 pub(crate) fn journal_address(config: &Config, state_dir: &Path) -> Result<String, String> {
     let given = config.journal().map_err(|error| error.to_string())?;
-    Ok(given.unwrap_or_else(|| format!("sqlite:{}", state_dir.join("bot4.db").display())))
+    Ok(given.unwrap_or_else(|| format!("sqlite:{}", state_dir.join("journal.db").display())))
 }

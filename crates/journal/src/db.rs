@@ -160,15 +160,17 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
         .connect_with(options.clone())
         .await
         .map_err(|error| failed(error.to_string()))?;
-    // One transaction around all of them: of two processes that open a new file, one waits.
+    // One transaction around all of them: of two processes that open a new file, one waits. Run
+    // directly, because the compiler cannot tell of the other way that its future may be sent.
     let mut transaction =
         writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| failed(error.to_string()))?;
-    // `run` takes the connection through a trait for which the compiler cannot prove this future
-    // `Send`, and an agent opens its journal in a future that must be.
-    migrations(include_str!("../migrations/sqlite/0001_journal.sql"))
-        .run_direct(None, &mut *transaction, false)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    migrations([
+        include_str!("../migrations/sqlite/0001_journal.sql"),
+        include_str!("../migrations/sqlite/0002_account.sql"),
+    ])
+    .run_direct(None, &mut *transaction, false)
+    .await
+    .map_err(|error| failed(error.to_string()))?;
     transaction.commit().await.map_err(|error| failed(error.to_string()))?;
     let reader = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
@@ -198,16 +200,21 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
         .await
         .map_err(|error| failed(error.to_string()))?;
     // The migrator takes an advisory lock of its own.
-    migrations(include_str!("../migrations/postgres/0001_journal.sql"))
-        .run(&pool)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    migrations([
+        include_str!("../migrations/postgres/0001_journal.sql"),
+        include_str!("../migrations/postgres/0002_account.sql"),
+    ])
+    .run(&pool)
+    .await
+    .map_err(|error| failed(error.to_string()))?;
     Ok(Journal { db: Db::Postgres(pool) })
 }
 
-fn migrations(journal: &'static str) -> Migrator {
-    let (kind, sql) = (MigrationType::Simple, journal.into_sql_str());
-    Migrator::with_migrations(vec![Migration::new(1, "journal".into(), kind, sql, false)])
+fn migrations([journal, account]: [&'static str; 2]) -> Migrator {
+    let step = |number, name: &'static str, sql: &'static str| {
+        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![step(1, "journal", journal), step(2, "account", account)])
 }
 
 #[cfg(test)]
@@ -252,6 +259,9 @@ mod tests {
             .replace("INTEGER", "BIGINT")
             .replace(") STRICT;", ");");
         assert_eq!(include_str!("../migrations/postgres/0001_journal.sql"), expected);
+        let sqlite = include_str!("../migrations/sqlite/0002_account.sql");
+        let expected = sqlite.replace("INTEGER", "BIGINT").replace(") STRICT;", ");");
+        assert_eq!(include_str!("../migrations/postgres/0002_account.sql"), expected);
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@
 //! * [`JournalError::Unavailable`] means that nothing was written; [`JournalError::Unknown`] that
 //!   it may have been.
 
+mod account;
 mod books;
 mod codec;
 mod commands;
@@ -23,9 +24,11 @@ mod db;
 mod error;
 mod halt;
 mod orders;
+mod ownership;
 
 pub use books::{Deposit, PAGE_MAX, Page};
 pub use commands::{Begun, Finished, NewCommand, RunningCommand};
 pub use db::Journal;
 pub use error::JournalError;
 pub use orders::{Appended, Intent, OPEN_ORDERS_MAX, OrderFilter};
+pub use ownership::Ownership;

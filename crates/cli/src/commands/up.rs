@@ -69,8 +69,10 @@ async fn up(options: UpOptions, as_json: bool) -> Result<(), String> {
 
 async fn start_agents(host: &Host) -> Result<Vec<Running>, String> {
     let riskquant = agent::start(&riskquant::DEFINITION, host.clone());
-    let riskquant = riskquant.await.map_err(|error| error.to_string())?;
-    Ok(vec![riskquant])
+    let exchangespec = agent::start(&exchangespec::DEFINITION, host.clone());
+    let (riskquant, exchangespec) =
+        tokio::try_join!(riskquant, exchangespec).map_err(|error| error.to_string())?;
+    Ok(vec![riskquant, exchangespec])
 }
 
 /// The configuration, with what only this command has: flags of its own and quiet logs.

@@ -55,15 +55,16 @@ fn a_wrong_command_line_is_2_and_a_halt_needs_a_reason() {
     check(&command(BOT4).arg("dance").output().unwrap(), 2, "unrecognized subcommand");
     check(&command(BOT4).arg("halt").output().unwrap(), 2, "--reason");
     let state = tempfile::TempDir::new().unwrap();
-    let empty = command(BOT4).args(["halt", "--reason", " ", "--state"]).arg(state.path());
-    check(&empty.output().unwrap(), 1, "say why");
+    let empty = command(BOT4).args(["halt", "--reason", " ", "--state"]).arg(state.path()).output();
+    check(&empty.unwrap(), 1, "say why");
 }
 
 #[test]
 fn a_halt_before_the_first_start_holds() {
     let state = tempfile::TempDir::new().unwrap();
-    let halt = command(BOT4).args(["halt", "--reason", "not yet", "--state"]).arg(state.path());
-    check(&halt.output().unwrap(), 0, "halted");
+    let halt = ["halt", "--reason", "not yet", "--state"];
+    let halt = command(BOT4).args(halt).arg(state.path()).output();
+    check(&halt.unwrap(), 0, "halted");
     let mut up = Up { state, port: testkit::free_port(), program: None };
     up.run(&[]);
     let status = up.bot4(&["status", "--json"]);

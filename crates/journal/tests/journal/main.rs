@@ -1,6 +1,8 @@
 //! The journal as its users meet it, on a real file and a real PostgreSQL server.
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod halt;

@@ -1,0 +1,299 @@
+//! What the account has: money by asset, positions, the day, and the orders still alive.
+//!
+//! Pure: fills and orders go in, sums come out. Money is the sum of deposits and fills, so it is
+//! what the journal says; the venue's own count is never copied in here.
+//!
+//! # Invariants
+//!
+//! * An order that is settled is not kept; the journal has it.
+//! * A fill moves money once, however often it is told: [`ledger::Positions`] knows its number.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{
+    Amount, Asset, ClientOrderId, Fill, Instrument, OrderKind, Overflow, Price, Side, Symbol,
+    Timestamp,
+};
+use ledger::{Counted, DayBook, PositionError, Positions};
+use orders::{Order, OrderState};
+use risk::{Exposure, Market};
+
+/// What the account has.
+#[derive(Debug)]
+pub(crate) struct Books {
+    instruments: Arc<[Instrument]>,
+    totals: BTreeMap<Asset, Amount>,
+    positions: Positions,
+    /// The day's first equity; `None` until the account could be valued once.
+    pub(crate) day: Option<DayBook>,
+    open: BTreeMap<ClientOrderId, Order>,
+}
+
+/// The best prices of the symbols that were asked for and have some.
+pub(crate) type Prices = BTreeMap<Symbol, Market>;
+
+// === impl Books ===
+
+impl Books {
+    pub(crate) fn new(instruments: Arc<[Instrument]>) -> Self {
+        let (totals, positions, open) = Default::default();
+        Self { instruments, totals, positions, day: None, open }
+    }
+
+    /// Books money that was paid in or taken out.
+    pub(crate) fn deposit(&mut self, asset: &Asset, amount: Amount) -> Result<(), Overflow> {
+        let total = self.total(asset).try_add(amount)?;
+        self.totals.insert(asset.clone(), total);
+        Ok(())
+    }
+
+    /// Books a fill, once.
+    ///
+    /// # Errors
+    /// When it is of no instrument that is traded here or its sums cannot be held; nothing has
+    /// changed then.
+    pub(crate) fn fill(&mut self, fill: &Fill) -> Result<(), String> {
+        let instrument = self.instrument(&fill.symbol);
+        let instrument = instrument.ok_or_else(|| format!("{} is not traded here", fill.symbol))?;
+        let instrument = instrument.clone();
+        let (base, quote) = self
+            .after(&instrument, fill)
+            .map_err(|error| PositionError::from(error).to_string())?;
+        let counted = self.positions.apply(&instrument, fill).map_err(|error| error.to_string())?;
+        if counted == Counted::New {
+            self.totals.insert(instrument.base, base);
+            self.totals.insert(instrument.quote, quote);
+        }
+        Ok(())
+    }
+
+    /// The totals of base and quote asset after a fill; its fee is in the asset received.
+    fn after(&self, listed: &Instrument, fill: &Fill) -> Result<(Amount, Amount), Overflow> {
+        let (base, quote) = (self.total(&listed.base), self.total(&listed.quote));
+        let (size, value) = (fill.quantity.amount(), fill.price.notional(fill.quantity)?);
+        Ok(match fill.side {
+            Side::Buy => (base.try_add(size)?.try_sub(fill.fee)?, quote.try_sub(value)?),
+            Side::Sell => (base.try_sub(size)?, quote.try_add(value)?.try_sub(fill.fee)?),
+        })
+    }
+
+    /// Keeps what is known of an order now; forgets it once it is settled.
+    pub(crate) fn put(&mut self, order: Order) {
+        let id = order.request().client_order_id.clone();
+        if order.is_settled() {
+            self.open.remove(&id);
+        } else {
+            self.open.insert(id, order);
+        }
+    }
+
+    /// An order that is not settled.
+    pub(crate) fn order(&self, id: &ClientOrderId) -> Option<&Order> {
+        self.open.get(id)
+    }
+
+    /// Every order that is not settled.
+    pub(crate) fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.open.values()
+    }
+
+    pub(crate) fn unknown_orders(&self) -> usize {
+        self.orders().filter(|o| matches!(o.state(), OrderState::Unknown { .. })).count()
+    }
+
+    pub(crate) fn instrument(&self, symbol: &Symbol) -> Option<&Instrument> {
+        self.instruments.iter().find(|listed| listed.symbol == *symbol)
+    }
+
+    pub(crate) const fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// What there is of an asset, free and locked together.
+    pub(crate) fn total(&self, asset: &Asset) -> Amount {
+        self.totals.get(asset).copied().unwrap_or_default()
+    }
+
+    /// Every asset ever seen.
+    pub(crate) fn totals(&self) -> &BTreeMap<Asset, Amount> {
+        &self.totals
+    }
+
+    /// What open limit orders hold, by asset: a buy its price times what has not traded, a sell
+    /// what has not traded. A market order ends at once and holds nothing that could be seen.
+    pub(crate) fn locked(&self) -> Result<BTreeMap<Asset, Amount>, Overflow> {
+        let mut locked: BTreeMap<Asset, Amount> = BTreeMap::new();
+        for order in self.orders().filter(|order| !order.state().is_final()) {
+            let request = order.request();
+            let OrderKind::Limit { price, .. } = request.kind else { continue };
+            let Some(listed) = self.instrument(&request.symbol) else { continue };
+            let rest = order.remaining();
+            let (asset, amount) = match request.side {
+                Side::Buy => (&listed.quote, price.value_of(rest)?),
+                Side::Sell => (&listed.base, rest),
+            };
+            let sum = locked.entry(asset.clone()).or_default();
+            *sum = sum.try_add(amount)?;
+        }
+        Ok(locked)
+    }
+
+    /// What is held of the base asset of each instrument.
+    pub(crate) fn held(&self) -> BTreeMap<Symbol, Amount> {
+        let held = self.instruments.iter().map(|i| (i.symbol.clone(), self.total(&i.base)));
+        held.filter(|(_, amount)| *amount != Amount::ZERO).collect()
+    }
+
+    /// The symbols without whose price the account cannot be judged.
+    pub(crate) fn symbols_at_stake(&self) -> Vec<Symbol> {
+        let mut symbols: Vec<Symbol> = self.held().into_keys().collect();
+        symbols.extend(self.orders().map(|order| order.request().symbol.clone()));
+        symbols.sort();
+        symbols.dedup();
+        symbols
+    }
+
+    /// What everything is worth in `quote`, at mid prices; `None` when something that is held has
+    /// no price, or one older than `age_ms_max`.
+    pub(crate) fn equity(
+        &self,
+        quote: &Asset,
+        prices: &Prices,
+        now: Timestamp,
+        age_ms_max: u64,
+    ) -> Option<Amount> {
+        let mut equity = Amount::ZERO;
+        for (asset, amount) in &self.totals {
+            let value = if asset == quote || *amount == Amount::ZERO {
+                *amount
+            } else {
+                let listed =
+                    self.instruments.iter().find(|i| i.base == *asset && i.quote == *quote)?;
+                let market = prices.get(&listed.symbol)?;
+                if market.age_ms(now) > age_ms_max {
+                    return None;
+                }
+                market.mid().value_of(*amount).ok()?
+            };
+            equity = equity.try_add(value).ok()?;
+        }
+        Some(equity)
+    }
+
+    /// What is at stake, seen from one symbol. Without a price of something else that is at stake,
+    /// only the symbol itself is looked at and `false` says that new exposure cannot be judged.
+    pub(crate) fn exposure(&self, symbol: &Symbol, prices: &Prices) -> (Exposure, bool) {
+        let marks: BTreeMap<Symbol, Price> =
+            prices.iter().map(|(symbol, market)| (symbol.clone(), market.mid())).collect();
+        if let Ok(all) = Exposure::from_books(symbol, &self.held(), &marks, self.orders()) {
+            return (all, true);
+        }
+        let mut held = self.held();
+        held.retain(|of, _| of == symbol);
+        let own = self.orders().filter(|order| order.request().symbol == *symbol);
+        (Exposure::from_books(symbol, &held, &marks, own).unwrap_or_default(), false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Liquidity, NewOrder, TimeInForce};
+    use venue::market::sim::SimConfig;
+
+    fn amount(text: &str) -> Amount {
+        text.parse().unwrap()
+    }
+
+    fn books() -> Books {
+        let listed = SimConfig::standard(1, Timestamp::from_unix_nanos(0)).instruments;
+        let mut books = Books::new(listed.into_iter().map(|i| i.instrument).collect());
+        books.deposit(&"USDT".parse().unwrap(), amount("100000")).unwrap();
+        books
+    }
+
+    fn fill(trade_id: u64, side: Side, price: &str, quantity: &str, fee: &str) -> Fill {
+        Fill {
+            trade_id,
+            client_order_id: "b4-1".parse().unwrap(),
+            symbol: "BTCUSDT".parse().unwrap(),
+            side,
+            price: price.parse().unwrap(),
+            quantity: quantity.parse().unwrap(),
+            fee: amount(fee),
+            fee_asset: if side == Side::Buy { "BTC" } else { "USDT" }.parse().unwrap(),
+            liquidity: Liquidity::Taker,
+            at: Timestamp::from_unix_millis(0),
+        }
+    }
+
+    fn prices(mid: &str, at_ms: i64) -> Prices {
+        let at = Timestamp::from_unix_millis(at_ms);
+        let market = Market::try_new(mid.parse().unwrap(), mid.parse().unwrap(), at).unwrap();
+        Prices::from([("BTCUSDT".parse().unwrap(), market)])
+    }
+
+    #[test]
+    fn a_fill_moves_money_once_and_to_the_last_digit() {
+        let mut books = books();
+        let buy = fill(1, Side::Buy, "60000", "0.03", "0.00003");
+        books.fill(&buy).unwrap();
+        books.fill(&buy).unwrap();
+        assert_eq!(books.total(&"USDT".parse().unwrap()), amount("98200"));
+        assert_eq!(books.total(&"BTC".parse().unwrap()), amount("0.02997"));
+        books.fill(&fill(2, Side::Sell, "61000", "0.02997", "1.82817")).unwrap();
+        assert_eq!(books.total(&"USDT".parse().unwrap()), amount("100026.34183"));
+        assert!(books.held().is_empty());
+    }
+
+    #[test]
+    fn a_fill_of_something_else_changes_nothing() {
+        let mut books = books();
+        let strange =
+            Fill { symbol: "XRPUSDT".parse().unwrap(), ..fill(1, Side::Buy, "1", "1", "0") };
+        assert_eq!(books.fill(&strange).unwrap_err(), "XRPUSDT is not traded here");
+        assert_eq!(books.total(&"USDT".parse().unwrap()), amount("100000"));
+    }
+
+    #[test]
+    fn an_old_price_values_nothing() {
+        let mut books = books();
+        books.fill(&fill(1, Side::Buy, "60000", "1", "0")).unwrap();
+        let (now, usdt) = (Timestamp::from_unix_millis(6_000), "USDT".parse().unwrap());
+        assert_eq!(books.equity(&usdt, &prices("61000", 999), now, 5_000), None);
+        assert_eq!(
+            books.equity(&usdt, &prices("61000", 1_000), now, 5_000),
+            Some(amount("101000"))
+        );
+        assert_eq!(books.equity(&usdt, &Prices::new(), now, 5_000), None);
+    }
+
+    #[test]
+    fn what_open_orders_hold_is_their_rest() {
+        let mut books = books();
+        let kind = OrderKind::Limit {
+            price: "59000".parse().unwrap(),
+            time_in_force: TimeInForce::GoodTilCanceled,
+            post_only: false,
+        };
+        let request = NewOrder {
+            client_order_id: "b4-1".parse().unwrap(),
+            symbol: "BTCUSDT".parse().unwrap(),
+            side: Side::Buy,
+            quantity: "0.03".parse().unwrap(),
+            kind,
+        };
+        let now = Timestamp::from_unix_millis(0);
+        let mut order = Order::new(request, "c-1".parse().unwrap(), now);
+        let part = orders::OrderEvent::Filled(fill(1, Side::Buy, "59000", "0.01", "0.00001"));
+        order.apply(&part, now).unwrap();
+        books.put(order);
+        let locked = books.locked().unwrap();
+        assert_eq!(locked, BTreeMap::from([("USDT".parse().unwrap(), amount("1180"))]));
+        assert_eq!(books.symbols_at_stake(), ["BTCUSDT".parse().unwrap()]);
+        let (exposure, complete) = books.exposure(&"BTCUSDT".parse().unwrap(), &prices("60000", 0));
+        assert!(complete);
+        assert_eq!(exposure.open_buys_value, amount("1180"));
+    }
+}

@@ -1,0 +1,228 @@
+//! The desk of an account: what reaches the venue, and what is known of what did.
+//!
+//! Two rules make the record right after any crash. The decision about an order, its intent and its
+//! `Sent` are one section that one order at a time is in, so what the next order is checked against
+//! contains this one. And everything the venue says about money is taken in by one task, in the
+//! order in which the venue says it, so the journal is at every moment a beginning of the venue's
+//! own history.
+//!
+//! # Invariants
+//!
+//! * The books are never ahead of the journal: an event is durable before it counts.
+//! * An order is handed to the venue once, after its intent is durable, and never again.
+
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use agent::Environment;
+use bus::Publisher;
+use domain::{Asset, ClientOrderId, Clock, Fill, Symbol, Timestamp};
+use journal::{Journal, JournalError, Ownership};
+use ledger::DayBook;
+use orders::{Applied, Order, OrderEvent, OrderState};
+use risk::{Limits, Market};
+use serde_json::value::to_raw_value;
+use telemetry::Metrics;
+use tokio::sync::{Mutex, MutexGuard, watch};
+use venue::Venue;
+
+use crate::books::{Books, Prices};
+use crate::latency::Latency;
+use crate::views::{FillView, OrderView};
+
+/// The name of the account, of its venue, and of both in metrics.
+pub(crate) const ACCOUNT: &str = "paper";
+
+/// How often a write whose outcome is unknown is made again; it is the same write.
+const DOUBTS_MAX: u32 = 5;
+const DOUBT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The desk of an account.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) venue: Arc<dyn Venue>,
+    pub(crate) journal: Journal,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Metrics,
+    pub(crate) limits: Limits,
+    /// What the account is valued in.
+    pub(crate) quote: Asset,
+    /// The market in the words of the configuration.
+    pub(crate) market: String,
+    /// How long orders took from the call to the venue's answer.
+    pub(crate) latency: Latency,
+    pub(crate) ownership: Mutex<Option<Ownership>>,
+    books: Mutex<Books>,
+    /// Grows whenever something was learnt of an order.
+    pub(crate) changed: watch::Sender<u64>,
+    trouble: StdMutex<Option<String>>,
+    orders: Publisher,
+    fills: Publisher,
+}
+
+/// What a desk is made of beside its books.
+pub(crate) struct Parts {
+    pub(crate) venue: Arc<dyn Venue>,
+    pub(crate) journal: Journal,
+    pub(crate) limits: Limits,
+    pub(crate) market: String,
+    pub(crate) ownership: Option<Ownership>,
+}
+
+// === impl Desk ===
+
+impl Desk {
+    pub(crate) fn new(parts: Parts, books: Books, environment: &Environment) -> Self {
+        let agent = crate::NAME.parse().expect("invariant: the agent has a legal name");
+        let publisher = |topic| environment.bus.publisher(&agent, &environment.instance, topic);
+        Self {
+            venue: parts.venue,
+            journal: parts.journal,
+            clock: Arc::clone(&environment.clock),
+            metrics: environment.metrics.clone(),
+            limits: parts.limits,
+            quote: "USDT".parse().expect("invariant: a legal name of an asset"),
+            market: parts.market,
+            latency: Latency::default(),
+            ownership: Mutex::new(parts.ownership),
+            books: Mutex::new(books),
+            changed: watch::Sender::new(0),
+            trouble: StdMutex::new(None),
+            orders: publisher("orders"),
+            fills: publisher("fills"),
+        }
+    }
+
+    pub(crate) async fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().await
+    }
+
+    /// Why the desk cannot be relied on now; `None` when it can.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_trouble(&self, why: Option<String>) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if *trouble != why {
+            match &why {
+                Some(why) => tracing::error!(%why, "the desk is in trouble"),
+                None => tracing::info!("the desk is out of trouble"),
+            }
+            *trouble = why;
+        }
+    }
+
+    /// Makes one event of an order durable and then lets it count.
+    ///
+    /// # Errors
+    /// When it could not be made durable, or contradicts what is known; the books are as before.
+    pub(crate) async fn record(
+        &self,
+        books: &mut Books,
+        id: &ClientOrderId,
+        event: &OrderEvent,
+        at: Timestamp,
+    ) -> Result<Applied, JournalError> {
+        let Some(order) = books.order(id) else {
+            return Err(JournalError::NoSuchOrder { client_order_id: id.clone() });
+        };
+        let mut after = order.clone();
+        let applied = after.apply(event, at).map_err(|error| JournalError::Conflict {
+            client_order_id: id.clone(),
+            why: error.to_string(),
+        })?;
+        if applied == Applied::Nothing {
+            return Ok(applied);
+        }
+        if let Err(error) = self.append(event, at, &after).await {
+            // The journal may be one event ahead of the books; what it says stands.
+            if let Ok(Some(known)) = self.journal.load_order(id).await {
+                for fill in known.fills() {
+                    self.book(books, fill);
+                }
+                books.put(known);
+            }
+            return Err(error);
+        }
+        if let OrderEvent::Filled(fill) = event {
+            self.book(books, fill);
+            self.fills.publish(raw(&FillView::from(fill)));
+        }
+        self.tell(&after);
+        books.put(after);
+        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+        Ok(applied)
+    }
+
+    fn book(&self, books: &mut Books, fill: &Fill) {
+        if let Err(why) = books.fill(fill) {
+            self.set_trouble(Some(format!("a fill cannot be booked: {why}")));
+        }
+    }
+
+    /// Writes an event; while the outcome is unknown, the same write again, which tells.
+    async fn append(
+        &self,
+        event: &OrderEvent,
+        at: Timestamp,
+        after: &Order,
+    ) -> Result<(), JournalError> {
+        let mut doubts = 0;
+        loop {
+            match self.journal.append(event, at, after).await {
+                Ok(_) => return Ok(()),
+                Err(JournalError::Unknown { .. }) if doubts < DOUBTS_MAX => {
+                    doubts += 1;
+                    tokio::time::sleep(DOUBT_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Publishes an order and counts its end.
+    fn tell(&self, order: &Order) {
+        let state = order.state();
+        let unknown = matches!(state, OrderState::Unknown { .. });
+        if order.is_settled() || unknown {
+            self.metrics.order(ACCOUNT, state.name());
+        }
+        self.orders.publish(raw(&OrderView::from(order)));
+    }
+
+    /// The best prices of these symbols; those without both sides are left out.
+    pub(crate) async fn prices(&self, symbols: &[Symbol]) -> Prices {
+        let mut prices = Prices::new();
+        for symbol in symbols {
+            let Ok(book) = self.venue.book(symbol.clone(), 1).await else { continue };
+            let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask()) else { continue };
+            if let Ok(market) = Market::try_new(bid.price, ask.price, book.as_of) {
+                prices.insert(symbol.clone(), market);
+            }
+        }
+        prices
+    }
+
+    /// Values the account; opens its day when one has begun.
+    pub(crate) async fn value(
+        &self,
+        books: &mut Books,
+        prices: &Prices,
+    ) -> Result<Option<domain::Amount>, JournalError> {
+        let now = self.clock.now();
+        let Some(equity) = books.equity(&self.quote, prices, now, self.limits.price_age_ms_max)
+        else {
+            return Ok(None);
+        };
+        if books.day.is_none_or(|day| now.unix_day() > day.unix_day()) {
+            let start = self.journal.open_day(ACCOUNT, now.unix_day(), equity).await?;
+            books.day = Some(DayBook::open(now, start));
+        }
+        Ok(Some(equity))
+    }
+}
+
+fn raw<T: serde::Serialize>(value: &T) -> Box<serde_json::value::RawValue> {
+    to_raw_value(value).expect("invariant: a view has only text keys")
+}

@@ -1,0 +1,188 @@
+//! Turns every reason why an order may not leave into a failure with its code and its numbers.
+
+use domain::{FilterFailure, Instrument, NewOrder, OrderKind};
+use journal::JournalError;
+use risk::{Halt, Passes, Refusal};
+use serde_json::{Value, json};
+use wire::Failure;
+use wire::money::rfc3339;
+
+/// The gate's refusal.
+pub(crate) fn of_risk(refusal: &Refusal) -> Failure {
+    let failure = Failure::refused(refusal.code(), refusal.to_string());
+    let failure = numbers(refusal)
+        .into_iter()
+        .fold(failure, |failure, (key, value)| failure.with(key, value));
+    match refusal.passes() {
+        Some(passes) => failure.with("passes", passing(&passes)),
+        None => failure,
+    }
+}
+
+fn passing(passes: &Passes) -> Value {
+    match passes {
+        Passes::QuantityMax(quantity) => json!({ "quantity_max": quantity.to_string() }),
+        Passes::PriceRange { min, max } => {
+            json!({ "price_min": min.to_string(), "price_max": max.to_string() })
+        }
+        Passes::PriceAgeMsMax(age_ms) => json!({ "price_age_ms_max": age_ms }),
+    }
+}
+
+/// The limit by its configured name, its value, and what broke it.
+fn numbers(refusal: &Refusal) -> Vec<(&'static str, Value)> {
+    let limit = |name: &str, value: String, max: String| {
+        vec![("limit", json!(name)), ("value", json!(value)), ("max", json!(max))]
+    };
+    match refusal {
+        Refusal::Halted { version, reason, since, by } => vec![
+            ("version", json!(version)),
+            ("halt_reason", json!(reason)),
+            ("since", json!(rfc3339(*since))),
+            ("by", json!(by)),
+        ],
+        Refusal::StalePrice { age_ms, age_ms_max } => {
+            limit("price_age_ms_max", age_ms.to_string(), age_ms_max.to_string())
+        }
+        Refusal::PriceBand { price, mid, .. } => vec![
+            ("limit", json!("price_band")),
+            ("value", json!(price.to_string())),
+            ("mid", json!(mid.to_string())),
+        ],
+        Refusal::OutcomeUnknown { orders, .. } => vec![("unknown_orders", json!(orders))],
+        Refusal::DailyLoss { loss, max, .. } => {
+            limit("max_daily_loss", loss.to_string(), max.to_string())
+        }
+        Refusal::OrderNotional { value, max, .. } => {
+            limit("max_order_notional", value.to_string(), max.to_string())
+        }
+        Refusal::PositionSize { value, max, .. } => {
+            limit("max_position_size", value.to_string(), max.to_string())
+        }
+        Refusal::PortfolioExposure { value, max, .. } => {
+            limit("max_portfolio_risk", value.to_string(), max.to_string())
+        }
+        Refusal::Leverage { value, max, .. } => {
+            limit("max_leverage", value.to_string(), max.to_string())
+        }
+        Refusal::HaltStateMissing
+        | Refusal::HaltStateUnreadable { .. }
+        | Refusal::Instrument { .. }
+        | Refusal::NoPrice { .. }
+        | Refusal::DailyLossUnknown { .. }
+        | Refusal::EquityUnknown { .. }
+        | Refusal::Unrepresentable => Vec::new(),
+    }
+}
+
+/// A halt that was found when the intent was recorded, worded as the gate words it.
+pub(crate) fn of_halt(halt: Halt) -> Failure {
+    of_risk(&match halt {
+        Halt::Halted { version, reason, since, by } => {
+            Refusal::Halted { version, reason, since, by }
+        }
+        Halt::Missing => Refusal::HaltStateMissing,
+        Halt::Unreadable { why } => Refusal::HaltStateUnreadable { why },
+        // The state ran again by the time it was looked at: the order was not recorded.
+        Halt::Running { version } => Refusal::HaltStateUnreadable {
+            why: format!("it was not running and then was, at version {version}"),
+        },
+    })
+}
+
+/// An instrument's filter, under the name that venues give it.
+pub(crate) fn of_filter(failure: &FilterFailure, listed: &Instrument, order: &NewOrder) -> Failure {
+    let (code, passes) = match failure {
+        FilterFailure::Tick { price, .. } => {
+            let ticks = price.decimal().checked_div(listed.tick_size.decimal());
+            let on_grid = |whole: Option<domain::Decimal>| {
+                let value = whole?.checked_mul(listed.tick_size.decimal())?;
+                domain::Price::try_new(value).ok().map(|price| price.to_string())
+            };
+            let below = on_grid(ticks.map(|t| t.floor()));
+            let above = on_grid(ticks.map(|t| t.ceil()));
+            ("FILTER_PRICE_FILTER", json!({ "price_below": below, "price_above": above }))
+        }
+        FilterFailure::Step { quantity, .. } => {
+            let steps = quantity.decimal().checked_div(listed.step_size.decimal());
+            let below = steps.and_then(|s| s.floor().checked_mul(listed.step_size.decimal()));
+            let below = below.and_then(|q| domain::Quantity::try_new(q).ok());
+            ("FILTER_LOT_SIZE", json!({ "quantity_below": below.map(|q| q.to_string()) }))
+        }
+        FilterFailure::QuantityRange { min, max, .. } => (
+            "FILTER_LOT_SIZE",
+            json!({ "quantity_min": min.to_string(), "quantity_max": max.to_string() }),
+        ),
+        FilterFailure::Notional { notional, min } => {
+            let smallest = smallest_quantity(*notional, *min, listed, order);
+            (
+                "FILTER_NOTIONAL",
+                json!({ "quantity_min": smallest, "notional_min": min.to_string() }),
+            )
+        }
+        FilterFailure::Overflow => ("FILTER_NOTIONAL", Value::Null),
+    };
+    Failure::refused(code, failure.to_string()).with("passes", passes)
+}
+
+/// The smallest quantity on the grid whose value at the same price passes.
+fn smallest_quantity(
+    notional: domain::Amount,
+    min: domain::Amount,
+    listed: &Instrument,
+    order: &NewOrder,
+) -> Option<String> {
+    let price = match order.kind {
+        OrderKind::Limit { price, .. } => price.decimal(),
+        OrderKind::Market => notional.decimal().checked_div(order.quantity.decimal())?,
+    };
+    let step = listed.step_size.decimal();
+    let steps = min.decimal().checked_div(price)?.checked_div(step)?.ceil();
+    Some(steps.checked_mul(step)?.normalize().to_string())
+}
+
+/// Nothing was sent, because the journal did not take it.
+pub(crate) fn not_sent(error: &JournalError) -> Failure {
+    Failure::unavailable(format!("nothing was sent to the venue: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Side, TimeInForce, Timestamp};
+    use venue::market::sim::SimConfig;
+
+    fn refused_by_filter(price: &str, quantity: &str) -> Failure {
+        let listed =
+            SimConfig::standard(1, Timestamp::from_unix_nanos(0)).instruments[0].instrument.clone();
+        let order = NewOrder {
+            client_order_id: "b4-1".parse().unwrap(),
+            symbol: listed.symbol.clone(),
+            side: Side::Buy,
+            quantity: quantity.parse().unwrap(),
+            kind: OrderKind::Limit {
+                price: price.parse().unwrap(),
+                time_in_force: TimeInForce::GoodTilCanceled,
+                post_only: false,
+            },
+        };
+        let failure = listed.check(&order, "60000".parse().unwrap()).unwrap_err();
+        of_filter(&failure, &listed, &order)
+    }
+
+    #[test]
+    fn a_filter_says_what_would_pass() {
+        let check = |price, quantity, code, passes| {
+            let failure = refused_by_filter(price, quantity);
+            assert_eq!(failure.reason(), Some(code), "{failure}");
+            assert_eq!(failure.data["passes"], passes);
+        };
+        let prices = json!({ "price_below": "60000", "price_above": "60000.01" });
+        check("60000.001", "0.001", "FILTER_PRICE_FILTER", prices);
+        check("60000", "0.000015", "FILTER_LOT_SIZE", json!({ "quantity_below": "0.00001" }));
+        let range = json!({ "quantity_min": "0.00001", "quantity_max": "9000" });
+        check("60000", "9001", "FILTER_LOT_SIZE", range);
+        let smallest = json!({ "quantity_min": "0.00009", "notional_min": "5" });
+        check("60000", "0.00008", "FILTER_NOTIONAL", smallest);
+    }
+}

@@ -1,0 +1,289 @@
+//! Says what the account has, what it is worth, and how much of each limit is used.
+
+use std::collections::BTreeMap;
+
+use agent::{Effect, Run, ToolDef};
+use domain::{Amount, Asset, Decimal, Overflow, Rate};
+use futures_util::FutureExt;
+use risk::{DayLossLevel, Limits};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use wire::money::{AmountText, PriceText, TimeText};
+use wire::{Failure, schema};
+
+use super::ExchangeName;
+use crate::Exchange;
+use crate::books::{Books, Prices};
+use crate::desk::Desk;
+
+pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
+    name: "get_account",
+    title: "Account",
+    description: "Gives balances (free, locked, total), positions with average cost and profit, \
+                  equity in USDT at mid prices, the day's loss since its first equity in UTC, \
+                  exposure, and each limit with how much of it is used. What cannot be valued now is \
+                  left out, never guessed.",
+    effect: Effect::Reads,
+    open_world: true,
+    input: schema::input_of::<Params>,
+    output: schema::output_of::<Account>,
+    run: Run::Waits(|exchange, args, _| {
+        async move { args.write(&get_account(&exchange, args.read()?).await?) }.boxed()
+    }),
+};
+
+/// Places that shares are rounded to for display.
+const SHARE_PLACES: u32 = 6;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// The venue.
+    exchange: ExchangeName,
+}
+
+/// The account.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Account {
+    /// When this was so.
+    as_of: TimeText,
+    /// The money by asset.
+    balances: Vec<BalanceView>,
+    /// What was traded, by symbol.
+    positions: Vec<PositionView>,
+    /// What everything is worth in USDT; absent when something held has no fresh price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equity: Option<AmountText>,
+    /// The asset of equity, exposure and limits.
+    equity_asset: String,
+    /// The day's loss; absent until the account could be valued once and while it cannot be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<DayView>,
+    /// What all positions are worth, in USDT; absent while something at stake has no price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposure: Option<AmountText>,
+    /// What open buy orders may add to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_buys: Option<AmountText>,
+    /// Each limit on size with how much of it is used; empty while the equity is not known.
+    limits_used: Vec<LimitUsed>,
+    /// The limits as they are configured.
+    limits: BTreeMap<String, String>,
+}
+
+/// How much of one asset there is.
+#[derive(Debug, Serialize, JsonSchema)]
+struct BalanceView {
+    /// Which asset.
+    asset: String,
+    /// What can be used.
+    free: AmountText,
+    /// What open orders hold.
+    locked: AmountText,
+    /// Both together.
+    total: AmountText,
+}
+
+/// What was traded in one symbol.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PositionView {
+    /// Which symbol.
+    symbol: String,
+    /// What is held by trades, in base asset, after fees.
+    quantity: AmountText,
+    /// What one unit cost on average, in quote asset, fees included; absent when nothing is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    average_cost: Option<AmountText>,
+    /// The mid price; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<PriceText>,
+    /// What the holding is worth at the mark, in quote asset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<AmountText>,
+    /// The profit of what was closed, in quote asset, after fees.
+    realised_pnl: AmountText,
+    /// What closing at the mark would earn, before fees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unrealised_pnl: Option<AmountText>,
+}
+
+/// The loss of the day.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DayView {
+    /// The first equity of the day in UTC.
+    equity_start: AmountText,
+    /// What is lost since, zero for a profit.
+    loss: AmountText,
+    /// The same as a share of the first equity, 0 to 1 and more.
+    loss_share: AmountText,
+    /// normal, warn, or stop: no new exposure.
+    level: &'static str,
+}
+
+/// How much of a limit is used.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LimitUsed {
+    /// The limit by its configured name.
+    limit: String,
+    /// Of which symbol; absent for limits of the whole account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symbol: Option<String>,
+    /// What counts already, in USDT.
+    used: AmountText,
+    /// What may count, in USDT.
+    max: AmountText,
+    /// Used over max.
+    used_share: AmountText,
+}
+
+async fn get_account(exchange: &Exchange, params: Params) -> Result<Account, Failure> {
+    let ExchangeName::Paper = params.exchange;
+    let desk = exchange.desk()?;
+    let mut books = desk.books().await;
+    let symbols: Vec<_> = desk.venue.instruments().iter().map(|i| i.symbol.clone()).collect();
+    let prices = desk.prices(&symbols).await;
+    let equity = desk.value(&mut books, &prices).await;
+    let equity = equity.map_err(|error| Failure::unavailable(error.to_string()))?;
+    account(&desk, &books, &prices, equity).map_err(|overflow| {
+        tracing::error!(%overflow, "a sum of the account cannot be held");
+        Failure::unavailable(format!("a sum of the account cannot be held: {overflow}"))
+    })
+}
+
+fn account(
+    desk: &Desk,
+    books: &Books,
+    prices: &Prices,
+    equity: Option<Amount>,
+) -> Result<Account, Overflow> {
+    let first = books.symbols_at_stake().into_iter().next();
+    let whole = first.map(|symbol| books.exposure(&symbol, prices));
+    let (value, open_buys) = match whole {
+        None => (Some(Amount::ZERO), Some(Amount::ZERO)),
+        Some((all, true)) => (Some(all.portfolio_value), Some(all.portfolio_open_buys_value)),
+        Some((_, false)) => (None, None),
+    };
+    let limits_used = match (equity, value.zip(open_buys)) {
+        (Some(equity), Some((value, open_buys))) => {
+            limits_used(&desk.limits, books, prices, (equity, value.try_add(open_buys)?))?
+        }
+        _ => Vec::new(),
+    };
+    Ok(Account {
+        as_of: TimeText(desk.clock.now()),
+        balances: balances(books)?,
+        positions: positions(books, prices)?,
+        equity: equity.map(AmountText),
+        equity_asset: desk.quote.to_string(),
+        day: day(&desk.limits, books, equity)?,
+        exposure: value.map(AmountText),
+        open_buys: open_buys.map(AmountText),
+        limits_used,
+        limits: configured(&desk.limits),
+    })
+}
+
+fn balances(books: &Books) -> Result<Vec<BalanceView>, Overflow> {
+    let locked: BTreeMap<Asset, Amount> = books.locked()?;
+    let balance = |(asset, total): (&Asset, &Amount)| {
+        let locked = locked.get(asset).copied().unwrap_or_default();
+        Ok(BalanceView {
+            asset: asset.to_string(),
+            free: AmountText(total.try_sub(locked)?),
+            locked: AmountText(locked),
+            total: AmountText(*total),
+        })
+    };
+    books.totals().iter().map(balance).collect()
+}
+
+fn positions(books: &Books, prices: &Prices) -> Result<Vec<PositionView>, Overflow> {
+    let mut views = Vec::new();
+    for (symbol, position) in books.positions().iter() {
+        let mark = prices.get(symbol).map(risk::Market::mid);
+        views.push(PositionView {
+            symbol: symbol.to_string(),
+            quantity: AmountText(position.base()),
+            average_cost: position.average_cost().map(|cost| AmountText(Amount::new(cost))),
+            mark: mark.map(PriceText),
+            value: mark.map(|mark| mark.value_of(position.base())).transpose()?.map(AmountText),
+            realised_pnl: AmountText(position.realised()),
+            unrealised_pnl: mark.map(|mark| position.unrealised(mark)).transpose()?.map(AmountText),
+        });
+    }
+    Ok(views)
+}
+
+fn day(
+    limits: &Limits,
+    books: &Books,
+    equity: Option<Amount>,
+) -> Result<Option<DayView>, Overflow> {
+    let Some((book, equity)) = books.day.zip(equity) else { return Ok(None) };
+    let Some(share) = book.loss_share(equity) else { return Ok(None) };
+    let level = match limits.day_loss_level(share) {
+        DayLossLevel::Normal => "normal",
+        DayLossLevel::Warn => "warn",
+        DayLossLevel::Stop => "stop",
+    };
+    Ok(Some(DayView {
+        equity_start: AmountText(book.equity_start()),
+        loss: AmountText(book.loss(equity)?),
+        loss_share: rounded(share),
+        level,
+    }))
+}
+
+/// What counts under each limit on size, as the gate counts it.
+fn limits_used(
+    limits: &Limits,
+    books: &Books,
+    prices: &Prices,
+    (equity, portfolio): (Amount, Amount),
+) -> Result<Vec<LimitUsed>, Overflow> {
+    let mut used = Vec::new();
+    for symbol in books.symbols_at_stake() {
+        let (exposure, _) = books.exposure(&symbol, prices);
+        let counts = exposure.position_value.try_add(exposure.open_buys_value)?;
+        let max = share(equity, limits.max_position_size)?;
+        used.push(limit("max_position_size", Some(symbol.to_string()), counts, max));
+    }
+    let max = share(equity, limits.max_portfolio_risk)?;
+    used.push(limit("max_portfolio_risk", None, portfolio, max));
+    let max = equity.decimal().checked_mul(limits.max_leverage).ok_or(Overflow)?;
+    used.push(limit("max_leverage", None, portfolio, Amount::new(max)));
+    Ok(used)
+}
+
+fn share(equity: Amount, rate: Rate) -> Result<Amount, Overflow> {
+    equity.decimal().checked_mul(rate.decimal()).map(Amount::new).ok_or(Overflow)
+}
+
+fn limit(name: &str, symbol: Option<String>, used: Amount, max: Amount) -> LimitUsed {
+    let share = used.decimal().checked_div(max.decimal()).unwrap_or_default();
+    LimitUsed {
+        limit: name.to_owned(),
+        symbol,
+        used: AmountText(used),
+        max: AmountText(max),
+        used_share: rounded(share),
+    }
+}
+
+fn rounded(share: Decimal) -> AmountText {
+    AmountText(Amount::new(share.round_dp(SHARE_PLACES)))
+}
+
+fn configured(limits: &Limits) -> BTreeMap<String, String> {
+    let listed: [(&str, String); 8] = [
+        ("max_position_size", limits.max_position_size.to_string()),
+        ("max_portfolio_risk", limits.max_portfolio_risk.to_string()),
+        ("max_leverage", limits.max_leverage.to_string()),
+        ("max_order_notional", limits.max_order_notional.to_string()),
+        ("max_daily_loss", limits.max_daily_loss.to_string()),
+        ("warn_daily_loss", limits.warn_daily_loss.to_string()),
+        ("price_band", limits.price_band.to_string()),
+        ("price_age_ms_max", limits.price_age_ms_max.to_string()),
+    ];
+    listed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

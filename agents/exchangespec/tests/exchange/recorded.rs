@@ -1,0 +1,97 @@
+//! A recorded market: it ends, and what is old is refused.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::house::{House, market, with_exchange};
+
+/// A snapshot and one change: a book that stands, and then nothing more.
+fn short_recording(path: &Path) {
+    let levels = |first: f64, step: f64| -> Vec<String> {
+        (0..30)
+            .map(|i| format!("[\"{:.8}\",\"1.00000000\"]", first + f64::from(i) * step))
+            .collect()
+    };
+    let (bids, asks) = (levels(60_000.0, -1.0).join(","), levels(60_000.01, 1.0).join(","));
+    let snapshot = format!(r#"{{"lastUpdateId":100,"bids":[{bids}],"asks":[{asks}]}}"#);
+    let change = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":101,"u":102,"b":[],"a":[]}}"#;
+    let file = std::fs::File::create(path).unwrap();
+    let mut gzip = GzEncoder::new(file, Compression::fast());
+    for (nanos, line) in [(0_u64, snapshot.as_str()), (1_000_000, change)] {
+        writeln!(gzip, "{} {line}", 1_700_000_000_000_000_000 + nanos).unwrap();
+    }
+    gzip.finish().unwrap();
+}
+
+async fn status(house: &House) -> Value {
+    house.ask("get_exchange_status", with_exchange(json!({}))).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_recording_that_has_ended_grows_stale_and_is_refused() {
+    let files = TempDir::new().unwrap();
+    let path = files.path().join("btcusdt.gz");
+    short_recording(&path);
+    let replay = format!("replay:{}", path.display());
+    let set = [("venue.market", replay.as_str()), ("limits.price_age_ms_max", "1")];
+    let house = House::new(&set).await;
+    ready(&house).await;
+    let is_over = |status: &Value| {
+        let feed = &status["feeds"][0];
+        feed["state"] == "ended" && feed["age_ms"].as_u64() > Some(1)
+    };
+    while !is_over(&status(&house).await) {
+        tokio::task::yield_now().await;
+    }
+    let refused = house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap_err();
+    assert_eq!(refused.reason(), Some("STALE_PRICE"), "{refused}");
+    assert_eq!(refused.data["max"], "1");
+    assert_eq!(refused.data["passes"], json!({ "price_age_ms_max": 1 }));
+    let args = with_exchange(json!({ "symbol": "BTCUSDT", "depth": 1 }));
+    let book = house.ask("get_orderbook", args).await.unwrap();
+    assert_eq!((&book["stale"], &book["mid"]), (&json!(true), &json!("60000.005")));
+    assert_eq!(status(&house).await["market"], replay);
+    house.stop().await;
+}
+
+fn captures() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "a test's own switch is no configuration")]
+    let folder = std::env::var("BOT4_TEST_DATA").ok()?;
+    let folder = PathBuf::from(folder);
+    Some(if folder.join("l2").is_dir() { folder.join("l2") } else { folder })
+}
+
+#[tokio::test]
+async fn orders_trade_on_the_real_captures() {
+    let Some(folder) = captures() else { return };
+    let files: Vec<String> = ["btcusdt_20240808", "btcusdt_20240809", "ethusdt_20240808"]
+        .iter()
+        .map(|name| folder.join(format!("binance_spot_{name}.gz")).display().to_string())
+        .collect();
+    let replay = format!("replay:{}", files.join(","));
+    let house = House::new(&[("venue.market", &replay), ("venue.speed", "20")]).await;
+    ready(&house).await;
+    let order = house.place(market("BTCUSDT", "buy", "0.01")).await.unwrap();
+    assert_eq!(order["state"], "filled", "{order}");
+    let price: f64 = order["average_price"].as_str().unwrap().parse().unwrap();
+    assert!((61_000.0..62_500.0).contains(&price), "{price}");
+    assert_eq!(status(&house).await["bad_lines"], 0);
+    house.stop().await;
+}
+
+async fn ready(house: &House) {
+    let mut version = house.client.directory().version();
+    while status_of(house) != Some(wire::PresenceState::Ready) {
+        version.changed().await.unwrap();
+    }
+}
+
+fn status_of(house: &House) -> Option<wire::PresenceState> {
+    let all = house.client.directory().all();
+    all.into_values().flatten().next().map(|instance| instance.presence.state)
+}
