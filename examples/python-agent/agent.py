@@ -17,53 +17,46 @@ class Failure(Exception):
 
 def require(ok, field, value, rule, example):
     if not ok:
-        value = json.dumps(value)[:96]
-        broken = {"field": field, "value": value, "rule": rule, "example": example}
-        message = f"`{field}` is {value} but {rule}, for example {json.dumps(example)}"
+        broken = {"field": field, "value": json.dumps(value)[:96], "rule": rule, "example": example}
+        message = f"`{field}` is {broken['value']} but {rule}, for example {json.dumps(example)}"
         raise Failure("invalid_params", message, violations=[broken])
 
-def check(schema, value, field):
-    """Holds a value to its schema; the description of each node is the rule that it must meet."""
-    kind = {"array": list, "number": (int, float)}[schema["type"]]
-    size = len(value) if kind is list and isinstance(value, list) else value
-    low, high = (schema.get(a, schema.get(b)) for a, b in (("minimum", "minItems"), ("maximum", "maxItems")))
-    ok = isinstance(value, kind) and type(value) is not bool and low <= size <= high
-    require(ok, field, value, "must be " + schema["description"], schema["examples"][0])
-    for at, item in enumerate(value if kind is list else []):
-        check(schema["items"], item, f"{field}[{at}]")
+# --- The tools: each checks its arguments, works, and gives an object ------------------------------
 
-# --- The tools: each gets checked arguments and gives an object ------------------------------------
-
-def average(call, numbers):
+def average(call, numbers=None):
+    ok = isinstance(numbers, list) and 1 <= len(numbers) <= 1000
+    require(ok, "numbers", numbers, "must be a list of 1 to 1000 numbers", [1, 2.5])
+    for at, number in enumerate(numbers):
+        ok = type(number) in (int, float) and -1e12 <= number <= 1e12
+        require(ok, f"numbers[{at}]", number, "must be a number from -1e12 to 1e12", 2.5)
     return {"mean": statistics.fmean(numbers), "count": len(numbers)}
 
-def wait(call, seconds):
+def wait(call, seconds=None):
+    ok = type(seconds) in (int, float) and 0 <= seconds <= 3600
+    require(ok, "seconds", seconds, "must be a number from 0 to 3600", 1)
     if call.wait(min(seconds, call.deadline - time.time())) or time.time() >= call.deadline:
         raise Failure("unavailable", "the call was stopped; nothing happened")
     return {"waited_seconds": seconds}
 
-def tool(function, description, takes, gives):
+def tool(name, description, takes, gives):
     shape = lambda of: {"type": "object", "properties": of, "required": [*of], "additionalProperties": False}
-    return {"name": function.__name__, "title": function.__name__.title(), "description": description,
-            "effect": "reads", "open_world": False, "input_schema": shape(takes), "output_schema": shape(gives)}
+    return {"name": name, "title": name.title(), "description": description, "effect": "reads",
+            "open_world": False, "input_schema": shape(takes), "output_schema": shape(gives)}
 
-NUMBER = {"type": "number", "description": "a number from -1e12 to 1e12", "minimum": -1e12, "maximum": 1e12,
-          "examples": [2.5]}
-NUMBERS = {"type": "array", "description": "a list of 1 to 1000 numbers", "items": NUMBER, "minItems": 1,
-           "maxItems": 1000, "examples": [[1, 2.5]]}
-SECONDS = {"type": "number", "description": "a number from 0 to 3600", "minimum": 0, "maximum": 3600, "examples": [1]}
-FUNCTIONS = {"average": average, "wait": wait}
-TOOLS = [tool(average, "The arithmetic mean of some numbers.", {"numbers": NUMBERS},
-              {"mean": {"type": "number"}, "count": {"type": "integer"}}),
-         tool(wait, "Waits for some seconds, to see how a call is cancelled.", {"seconds": SECONDS},
-              {"waited_seconds": {"type": "number"}})]
-INPUTS = {tool["name"]: tool["input_schema"]["properties"] for tool in TOOLS}
-TOOLS_HASH = hashlib.sha256(json.dumps(TOOLS).encode()).hexdigest()[:16]
+NUMBER = {"type": "number", "minimum": -1e12, "maximum": 1e12}
+TOOLS = {average: tool("average", "The arithmetic mean of some numbers.",
+                       {"numbers": {"type": "array", "items": NUMBER, "minItems": 1, "maxItems": 1000}},
+                       {"mean": NUMBER, "count": {"type": "integer"}}),
+         wait: tool("wait", "Waits for some seconds, to see how a call is cancelled.",
+                    {"seconds": {"type": "number", "minimum": 0, "maximum": 3600}},
+                    {"waited_seconds": {"type": "number"}})}
+FUNCTIONS = {tool["name"]: function for function, tool in TOOLS.items()}
+TOOLS_HASH = hashlib.sha256(json.dumps([*TOOLS.values()]).encode()).hexdigest()[:16]
 
 # --- The agent -------------------------------------------------------------------------------------
 
 bus = redis.Redis.from_url(os.environ.get("BOT4_REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=2)
-running, seq, leave_by = {}, itertools.count(1), None
+running, seq, beat, leave_by = {}, itertools.count(1), 0, None
 
 def announce(state):
     now, key = int(time.time() * 1000), f"bot4:presence:{AGENT}:{INSTANCE}"
@@ -74,87 +67,88 @@ def announce(state):
     bus.publish(f"bot4:topic:{AGENT}:presence", json.dumps(event))
     bus.delete(key) if state == "left" else bus.set(key, json.dumps(presence), px=3000)
 
-def respond(reply_to, id, work):
+def respond(key, work, *of):
     """Publishes what `work` gives or why it failed; nothing when a thread will answer."""
     try:
-        outcome = {"result": work()}
+        outcome = {"result": work(*of)}
     except Failure as failure:
         outcome = {"error": failure.error}
     except Exception as error:  # what broke stays in the log, the caller gets its number
         incident = uuid.uuid4().hex
         print(f"incident {incident}: {error!r}", file=sys.stderr)
         outcome = {"error": Failure("internal", f"internal error {incident}", incident=incident).error}
+    reply_to, id = key
     if outcome.get("result", {}) is not None and str(reply_to).startswith("bot4:reply:"):
         bus.publish(reply_to, json.dumps({"jsonrpc": "2.0", "id": id, **outcome}, allow_nan=False))
 
 def hear(payload):
     try:
         request = json.loads(payload)
-        id, method, params = request["id"], request["method"], request["params"]
-        reply_to, deadline = params["meta"]["reply_to"], params["meta"]["deadline_unix_ms"] / 1000
-        known = type(id) in (str, int) and {*request} == {"jsonrpc", "id", "method", "params"}
+        key = request["params"]["meta"]["reply_to"], request.get("id")
+        respond(key if type(key[1]) in (str, int) else (key[0], None), answer, request, key)
     except (ValueError, RecursionError, TypeError, KeyError) as error:
-        return print(f"no request: {error!r}", file=sys.stderr)  # nor can it be answered
-    respond(reply_to, id, lambda: answer(known, method, params, (reply_to, id), deadline))
+        print(f"nobody can be answered: {error!r}", file=sys.stderr)
 
-def answer(known, method, params, key, deadline):
-    if not known:
-        raise Failure("invalid_request", "a request has `jsonrpc`, `id`, `method`, `params` and nothing else")
-    if method == "ping":
-        return {}
-    if method == "tools.list":
-        return {"tools": TOOLS}
+def answer(request, key):
+    if {*request} != {"jsonrpc", "id", "method", "params"} or type(key[1]) not in (str, int):
+        raise Failure("invalid_request", "a request has jsonrpc, id, method and params, and nothing else")
+    method, params = request["method"], request["params"]
     if method == "cancel":
         call = running.get((key[0], params.get("request_id")))
-        return {"cancelled": bool(call and (call.set() or True))}
+        return {"cancelled": bool(call and not call.set())}
+    if method in ("ping", "tools.list"):
+        return {"tools": [*TOOLS.values()]} if method == "tools.list" else {}
     if method != "tool.execute":
         raise Failure("method_not_found", "there are ping, tools.list, tool.execute and cancel")
-    name, args = params.get("tool"), params.get("args")
+    name, args, deadline = params.get("tool"), params.get("args"), params["meta"].get("deadline_unix_ms")
     require(params.get("agent") == AGENT, "agent", params.get("agent"), "must be the agent asked", AGENT)
-    require(name in INPUTS, "tool", name, f"must be one of {', '.join(INPUTS)}", "average")
+    require(name in [*FUNCTIONS], "tool", name, f"must be one of {', '.join(FUNCTIONS)}", "average")
     require(isinstance(args, dict), "args", args, "must be an object", {})
-    for field in {**INPUTS[name], **args}:
-        require(field in INPUTS[name], field, args.get(field), "is not a parameter", [*INPUTS[name]])
-        check(INPUTS[name][field], args.get(field), field)
-    if leave_by or len(running) >= IN_FLIGHT_MAX or deadline <= time.time():
+    require(type(deadline) is int, "meta.deadline_unix_ms", deadline, "must be milliseconds since 1970", STARTED)
+    known = [*TOOLS[FUNCTIONS[name]]["input_schema"]["properties"]]
+    for field in args:
+        require(field in known, field, args[field], "is not a parameter", known)
+    if leave_by or len(running) >= IN_FLIGHT_MAX or deadline / 1000 <= time.time():
         raise Failure("unavailable", "the instance is stopping or full, or the deadline has passed")
-    call = running[key] = threading.Event()
-    call.deadline = deadline
+    if key in running:
+        raise Failure("invalid_request", "a call with this id is running already")
+    running[key] = call = threading.Event()
+    call.deadline = deadline / 1000
     threading.Thread(target=run, args=(key, FUNCTIONS[name], call, args), daemon=True).start()
 
 def run(key, function, call, args):
     try:
-        respond(*key, lambda: function(call, **args))
-    except redis.RedisError as error:
-        print(f"an answer was lost: {error}", file=sys.stderr)
-    del running[key]
+        respond(key, lambda: function(call, **args))
+    finally:
+        del running[key]
 
 def serve():
     """Serves one connection until it may leave; raises when the connection is lost."""
+    global beat
     with bus.pubsub(ignore_subscribe_messages=True) as inbox:
         inbox.subscribe(f"bot4:rpc:{AGENT}:{INSTANCE}", ECHO)
-        heard, beat, state = time.monotonic(), 0, None
+        heard, beat = time.monotonic(), 0
         while running or not leave_by:
-            now, was, state = time.monotonic(), state, "draining" if leave_by else "ready"
-            if now >= beat or state != was:
-                beat = now + 1
-                announce(state)
+            if time.monotonic() >= beat:
+                beat = time.monotonic() + 1
+                announce("draining" if leave_by else "ready")
                 bus.publish(ECHO, "echo")
             message = inbox.get_message(timeout=0.05)
             if message and message["channel"] == ECHO.encode():
-                heard = now
+                heard = time.monotonic()
             elif message:
                 hear(message["data"])
-            if now - heard > 3:
+            if time.monotonic() - heard > 3:
                 raise redis.ConnectionError("the own heartbeat was not heard for 3 s")
-            for call in [*running.values()] if leave_by and now > leave_by else []:
-                call.set()
+            if leave_by and time.monotonic() > leave_by:
+                for call in [*running.values()]:
+                    call.set()
         announce("left")  # the inbox closes after this: whoever asked meanwhile was answered
 
 def stop(*_signal):
     """Takes nothing new from now on and gives what runs five seconds to finish."""
-    global leave_by
-    leave_by = time.monotonic() + 5
+    global leave_by, beat
+    leave_by, beat = time.monotonic() + 5, 0
 
 signal.signal(signal.SIGTERM, stop)
 while running or not leave_by:

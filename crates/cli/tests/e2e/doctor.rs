@@ -9,12 +9,8 @@ use crate::programs::{BOT4, Up, command};
 
 /// The findings that are no problem, and those that are.
 fn doctor(state: &Path, more: &[&str]) -> (Vec<String>, Vec<String>) {
-    let output = command(BOT4)
-        .args(["doctor", "--json", "--state"])
-        .arg(state)
-        .args(more)
-        .output()
-        .unwrap();
+    let output =
+        command(BOT4).args(["doctor", "--json", "--state"]).arg(state).args(more).output().unwrap();
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     let say = |ok: bool| {
         let checks = found["checks"].as_array().unwrap().iter();
@@ -35,7 +31,12 @@ fn problem(state: &Path, more: &[&str], expect: &str) {
 fn nowhere() -> [String; 4] {
     let port = testkit::free_port();
     let address = format!("127.0.0.1:{port}");
-    ["--listen".to_owned(), address.clone(), "--coordinator".to_owned(), format!("http://{address}")]
+    [
+        "--listen".to_owned(),
+        address.clone(),
+        "--coordinator".to_owned(),
+        format!("http://{address}"),
+    ]
 }
 
 #[test]
@@ -75,7 +76,11 @@ fn a_wrong_token_is_named_with_the_remedy() {
     std::fs::write(&token, "y".repeat(64)).unwrap();
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let url = up.url();
-    problem(other.path(), &["--coordinator", &url], "give the --state or --token-file of the fleet");
+    problem(
+        other.path(),
+        &["--coordinator", &url],
+        "give the --state or --token-file of the fleet",
+    );
 }
 
 #[test]

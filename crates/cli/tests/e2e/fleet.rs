@@ -116,9 +116,9 @@ impl Fleet {
 fn counted(port: u16) -> u64 {
     let address = format!("127.0.0.1:{port}");
     let page = agent::http_get(&address, "/metrics", Duration::from_secs(2)).unwrap().body;
-    let line = page.lines().find(|line| {
-        line.starts_with("tool_calls_total{") && line.contains("calculate_kelly\"}")
-    });
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("tool_calls_total{") && line.contains("calculate_kelly\"}"));
     line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
 }
 
@@ -195,7 +195,10 @@ fn no_effect_is_doubled_when_its_agent_is_killed_under_load() {
         filled += u64::from(after["state"] == "filled");
     }
     let listed = fleet.bot4(&[
-        "call", "--json", "exchangespec", "list_orders",
+        "call",
+        "--json",
+        "exchangespec",
+        "list_orders",
         &json!({ "exchange": "paper", "limit": 100 }).to_string(),
     ]);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();

@@ -150,8 +150,7 @@ impl Up {
     pub(crate) fn call(&self, agent: &str, tool: &str, args: &Value) -> Value {
         let output = self.bot4(&["call", "--json", agent, tool, &args.to_string()]);
         let text = if output.status.success() { &output.stdout } else { &output.stderr };
-        serde_json::from_slice(text).unwrap_or_else(|error| {
-            panic!("{error}: {}", String::from_utf8_lossy(&output.stderr))
-        })
+        serde_json::from_slice(text)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }
 }

@@ -15,7 +15,12 @@ fn page() -> String {
                     MCP a tool is called `{agent}_{tool}`.\n\nA tool that changes something or moves \
                     money also takes `command_id`, so that it acts once.\n"
         .to_owned();
-    agent(&mut page, riskquant::DEFINITION.name, riskquant::DEFINITION.about, infos(riskquant::DEFINITION.tools));
+    agent(
+        &mut page,
+        riskquant::DEFINITION.name,
+        riskquant::DEFINITION.about,
+        infos(riskquant::DEFINITION.tools),
+    );
     agent(
         &mut page,
         exchangespec::DEFINITION.name,
@@ -37,8 +42,12 @@ fn agent(page: &mut String, name: &str, about: &str, tools: Vec<ToolInfo>) {
             Effect::Changes => "changes something",
             Effect::MovesMoney => "moves money",
         };
-        writeln!(page, "\n### {name}_{}\n\n{} ({effect}). {}\n", tool.name, tool.title, tool.description)
-            .unwrap();
+        writeln!(
+            page,
+            "\n### {name}_{}\n\n{} ({effect}). {}\n",
+            tool.name, tool.title, tool.description
+        )
+        .unwrap();
         parameters(page, &tool.input_schema);
     }
 }
@@ -54,7 +63,8 @@ fn parameters(page: &mut String, schema: &Value) {
     for (name, of) in properties {
         let need = if required.contains(&name.as_str()) { "required" } else { "" };
         let meaning = of["description"].as_str().unwrap_or_default().replace(['\n', '|'], " ");
-        writeln!(page, "| `{name}` | {} | {need} | {meaning} |", of["type"].as_str().unwrap_or("")).unwrap();
+        writeln!(page, "| `{name}` | {} | {need} | {meaning} |", of["type"].as_str().unwrap_or(""))
+            .unwrap();
     }
 }
 
@@ -65,5 +75,8 @@ fn the_page_of_tools_is_what_the_tables_say() {
     if std::env::var("UPDATE").is_ok() {
         fs::write(root().join(PATH), &page).unwrap();
     }
-    assert!(read(PATH) == page, "{PATH} is not what the tables say: run UPDATE=1 cargo test -p tidy");
+    assert!(
+        read(PATH) == page,
+        "{PATH} is not what the tables say: run UPDATE=1 cargo test -p tidy"
+    );
 }
