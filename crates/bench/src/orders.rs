@@ -40,16 +40,15 @@ struct House {
     client: Client,
     agent: AgentName,
     tool: ToolName,
-    _running: Running,
     _dir: TempDir,
 }
 
 /// The rows. The runtime is that of `bot4 up`.
 pub(crate) fn benchmark() -> Result<Benchmark, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-    let runtime = Arc::new({ runtime }.build()?);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = Arc::new(builder.worker_threads(2).enable_all().build()?);
     let answer_bytes = run(&runtime, async {
-        let house = House::start().await?;
+        let (house, _running) = House::start().await?;
         house.trade(0).await
     })?;
     let of_floor = Arc::clone(&runtime);
@@ -109,7 +108,8 @@ async fn open(path: &Path) -> Result<SqlitePool, Error> {
 }
 
 async fn orders() -> Result<Figures, Error> {
-    let house = Arc::new(House::start().await?);
+    let (house, _running) = House::start().await?;
+    let house = Arc::new(house);
     let mut latencies = Vec::new();
     for turn in 0..WARM_UP + SEQUENTIAL {
         let start = Instant::now();
@@ -151,7 +151,8 @@ fn with_rate(latencies: Vec<Duration>) -> Figures {
 // === impl House ===
 
 impl House {
-    async fn start() -> Result<Self, Error> {
+    /// The house, and its agent for as long as that is kept.
+    async fn start() -> Result<(Self, Running), Error> {
         let (dir, clock) = (TempDir::new()?, Arc::new(WallClock));
         let bus = Bus::memory(clock.clone());
         let host = Host {
@@ -164,7 +165,7 @@ impl House {
         let running = agent::start(&exchangespec::DEFINITION, host).await?;
         let client = Client::start(&bus, &"coordinator".parse()?).await?;
         let (agent, tool) = ("exchangespec".parse()?, "place_order".parse()?);
-        Ok(Self { client, agent, tool, _running: running, _dir: dir })
+        Ok((Self { client, agent, tool, _dir: dir }, running))
     }
 
     /// Buys in even turns and sells in odd ones; gives the bytes of the answer.
