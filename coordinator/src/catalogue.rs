@@ -1,6 +1,6 @@
 //! The tools of all agents, under the names that MCP clients see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wire::{AgentName, Effect, Presence, PresenceState, ToolInfo, schema};
+use wire::{AgentName, Effect, Failure, Presence, PresenceState, ToolInfo, schema};
 
 /// How long an instance may take to list its tools.
 const LIST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,6 +23,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 pub struct Catalogue {
     /// By their names for MCP clients, in order.
     pub tools: BTreeMap<String, Listed>,
+    /// Agents that were there once and are not now.
+    pub gone: BTreeSet<AgentName>,
 }
 
 /// A tool as it is listed.
@@ -62,13 +64,17 @@ impl Catalogue {
     ) {
         let mut version = client.directory().version();
         let mut known: BTreeMap<AgentName, Known> = BTreeMap::new();
+        let mut seen: BTreeSet<AgentName> = BTreeSet::new();
         loop {
             version.mark_unchanged();
             let complete = learn(&client, &mut known).await;
             let tools = known.iter().flat_map(|(agent, of)| {
                 of.tools.iter().map(move |info| (agent.clone(), info.clone()))
             });
-            let now = Arc::new(Self::of(tools));
+            let mut now = Self::of(tools);
+            seen.extend(known.keys().cloned());
+            now.gone = seen.iter().filter(|agent| !known.contains_key(*agent)).cloned().collect();
+            let now = Arc::new(now);
             tell.send_if_modified(|before| {
                 let is_news = !before.is_same(&now);
                 if is_news {
@@ -103,7 +109,7 @@ impl Catalogue {
             let mcp = for_mcp(&name, &info);
             (name, Listed { agent, info, mcp })
         });
-        Self { tools: listed.collect() }
+        Self { tools: listed.collect(), gone: BTreeSet::new() }
     }
 
     /// Whether the same tools are listed.
@@ -114,6 +120,14 @@ impl Catalogue {
 
     fn names_and_infos(&self) -> Vec<(&String, &ToolInfo)> {
         self.tools.iter().map(|(name, listed)| (name, &listed.info)).collect()
+    }
+
+    /// Why a tool of an agent that was there once cannot be called now; `None` for an agent that
+    /// never was.
+    #[must_use]
+    pub fn why_gone(&self, agent: &str) -> Option<Failure> {
+        let agent = self.gone.iter().find(|gone| gone.as_str() == agent)?;
+        Some(Failure::unavailable(format!("no instance of {agent} is there now")))
     }
 
     /// A tool by its agent and its own name.
@@ -181,7 +195,7 @@ fn not_listable(tool: &ToolInfo) -> Option<String> {
 
 /// A tool in the words of MCP, with all four hints.
 fn for_mcp(name: &str, info: &ToolInfo) -> Tool {
-    let (input, output) = (input_for_callers(info), as_object(&info.output_schema));
+    let (input, output) = (input_for_callers(info), as_object(&shape(&info.output_schema)));
     let hints = ToolAnnotations::from_raw(
         Some(info.title.clone()),
         Some(!info.effect.acts()),
@@ -215,6 +229,28 @@ fn input_for_callers(info: &ToolInfo) -> JsonObject {
     }
     schema
 }
+
+/// A result's schema without its prose. A model pays for every word of the list in every
+/// conversation, and the results' names carry their units; what they mean in full stands in
+/// `/api/tools` and `docs/tools.md`.
+fn shape(schema: &Value) -> Value {
+    let Value::Object(node) = schema else { return schema.clone() };
+    let kept = node.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
+    let shaped = kept.map(|(key, value)| {
+        let value = match (key.as_str(), value) {
+            // Here the keys are names of results, whatever they are called.
+            ("properties", Value::Object(members)) => {
+                members.iter().map(|(name, of)| (name.clone(), shape(of))).collect()
+            }
+            _ => shape(value),
+        };
+        (key.clone(), value)
+    });
+    Value::Object(shaped.collect())
+}
+
+/// The keywords of a schema that explain, or bound what only its maker could break.
+const PROSE: [&str; 4] = ["description", "examples", "minimum", "pattern"];
 
 fn as_object(value: &Value) -> JsonObject {
     value.as_object().cloned().unwrap_or_default()

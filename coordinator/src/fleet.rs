@@ -120,6 +120,9 @@ fn take_command_id(args: &mut Map<String, Value>) -> Result<CommandId, Failure> 
 }
 
 fn no_such_tool(catalogue: &Catalogue, agent: &str, tool: &str) -> Failure {
+    if let Some(gone) = catalogue.why_gone(agent) {
+        return gone;
+    }
     let mut agents: Vec<&str> = catalogue.tools.values().map(|l| l.agent.as_str()).collect();
     agents.dedup();
     let of_agent = catalogue.tools.values().filter(|l| l.agent.as_str() == agent);

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wire::{Failure, Traceparent};
 
-use crate::{Asked, CallFailure, Called, Tools};
+use crate::{Asked, CallFailure, Called, Catalogue, Tools};
 
 /// What a model must know before it calls anything; at most 2048 characters, since clients cut
 /// the rest.
@@ -77,12 +77,11 @@ impl<T: Tools> Handler<T> {
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
         let (agent, tool) = {
-            let catalogue = self.tools.catalogue();
-            let catalogue = catalogue.borrow();
-            let listed = catalogue.tools.get(&*request.name).ok_or_else(|| {
-                ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None)
-            })?;
-            (listed.agent.to_string(), listed.info.name.to_string())
+            let catalogue = Arc::clone(&self.tools.catalogue().borrow());
+            match catalogue.tools.get(&*request.name) {
+                Some(listed) => (listed.agent.to_string(), listed.info.name.to_string()),
+                None => return not_listed(&catalogue, &request.name),
+            }
         };
         let trace = context.meta.get_traceparent().and_then(Traceparent::parse);
         let asked = Asked { agent, tool, args: request.arguments.unwrap_or_default(), trace };
@@ -94,6 +93,15 @@ impl<T: Tools> Handler<T> {
             // The client cancelled: nobody reads the answer, and the work is told to stop.
             () = context.ct.cancelled() => Err(ErrorData::internal_error("cancelled", None)),
         }
+    }
+}
+
+/// An unknown name is a fault of the protocol; the tool of an agent that is gone may come back.
+fn not_listed(catalogue: &Catalogue, name: &str) -> Result<CallToolResult, ErrorData> {
+    let agent = name.split_once('_').map_or(name, |(agent, _)| agent);
+    match catalogue.why_gone(agent) {
+        Some(gone) => Ok(failure(&CallFailure { failure: gone, command_id: None })),
+        None => Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None)),
     }
 }
 

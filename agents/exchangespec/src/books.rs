@@ -88,6 +88,11 @@ impl Books {
         }
     }
 
+    /// Keeps an order again that was settled, because more is heard of it.
+    pub(crate) fn revive(&mut self, order: Order) {
+        self.open.insert(order.request().client_order_id.clone(), order);
+    }
+
     /// An order that is not settled.
     pub(crate) fn order(&self, id: &ClientOrderId) -> Option<&Order> {
         self.open.get(id)

@@ -1,6 +1,6 @@
 //! The agent that owns the venue connection: orders, the account, and what is known of both.
 //!
-//! Every order of the house passes one function here ([`desk`] and `place`): filters, halt, limits,
+//! Every order of the house passes one function here (`Desk::place`): filters, halt, limits,
 //! a durable intent, and only then the venue. The account belongs to one instance at a time; others
 //! stand by and take over, and whoever takes over rebuilds everything from the journal.
 //!

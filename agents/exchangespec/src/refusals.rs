@@ -9,13 +9,32 @@ use wire::money::rfc3339;
 
 /// The gate's refusal.
 pub(crate) fn of_risk(refusal: &Refusal) -> Failure {
-    let failure = Failure::refused(refusal.code(), refusal.to_string());
+    let failure = Failure::refused(refusal.code(), sentence(refusal));
     let failure = numbers(refusal)
         .into_iter()
         .fold(failure, |failure, (key, value)| failure.with(key, value));
     match refusal.passes() {
         Some(passes) => failure.with("passes", passing(&passes)),
         None => failure,
+    }
+}
+
+/// What a person reads: the refusal, and what would pass.
+fn sentence(refusal: &Refusal) -> String {
+    let says = match refusal {
+        Refusal::Halted { reason, since, by, .. } => {
+            format!("trading is halted since {} by {by}: {reason}", rfc3339(*since))
+        }
+        other => other.to_string(),
+    };
+    match refusal.passes() {
+        Some(Passes::QuantityMax(quantity)) => {
+            format!("{says}; a quantity of at most {quantity} would pass")
+        }
+        Some(Passes::PriceRange { min, max }) => {
+            format!("{says}; a price from {min} to {max} would pass")
+        }
+        Some(Passes::PriceAgeMsMax(_)) | None => says,
     }
 }
 

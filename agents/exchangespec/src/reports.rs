@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{ClientOrderId, Symbol, Timestamp};
-use orders::{OrderEvent, VenueAnswer};
+use journal::JournalError;
+use orders::{Applied, OrderEvent, VenueAnswer};
 use tokio_util::sync::CancellationToken;
 use venue::{Received, Subscription, VenueEvent, VenueEventKind, VenueOrder, VenueOrderStatus};
 
+use crate::books::Books;
 use crate::desk::Desk;
 use crate::place::may_pass;
 
@@ -67,11 +69,12 @@ impl Desk {
         let mut waited = false;
         loop {
             let mut books = self.books().await;
-            // What is settled is told once more at its end, which is no news.
-            if books.order(id).is_none() {
-                break;
-            }
-            let recorded = self.record(&mut books, id, evidence, at).await;
+            let recorded = match books.order(id) {
+                Some(_) => self.record(&mut books, id, evidence, at).await,
+                // What is settled is told once more at its end, which is no news; a trade is.
+                None if !matches!(evidence, OrderEvent::Filled(_)) => break,
+                None => self.record_late(&mut books, id, evidence, at).await,
+            };
             drop(books);
             match recorded {
                 Ok(_) => break,
@@ -94,6 +97,25 @@ impl Desk {
         if waited {
             self.set_trouble(None);
         }
+    }
+
+    /// Records a trade of an order that was taken to have ended without it: the proof is stronger.
+    async fn record_late(
+        &self,
+        books: &mut Books,
+        id: &ClientOrderId,
+        evidence: &OrderEvent,
+        at: Timestamp,
+    ) -> Result<Applied, JournalError> {
+        let Some(order) = self.journal.load_order(id).await? else {
+            return Err(JournalError::NoSuchOrder { client_order_id: id.clone() });
+        };
+        books.revive(order.clone());
+        let recorded = self.record(books, id, evidence, at).await;
+        if recorded != Ok(Applied::Changed) {
+            books.put(order);
+        }
+        recorded
     }
 
     /// Asks about every order that is not settled.

@@ -77,6 +77,9 @@ async fn the_state_of_the_fleet_is_told() {
     let ready: Value = ready.json().await.unwrap();
     assert_eq!(ready["reasons"], json!(["no agent is on the bus"]));
     let (status, body) = world.post("/api/agents/probe/tools/echo", &json!({})).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "it was there and may come back");
+    assert_eq!(body["error"]["message"], "no instance of probe is there now");
+    let (status, body) = world.post("/api/agents/nobody/tools/echo", &json!({})).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(body["error"]["message"], "there are no tools: no agent is on the bus");
 }

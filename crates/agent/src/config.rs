@@ -382,7 +382,7 @@ fn wrong_limit(name: &str, text: &str, error: &domain::MoneyError) -> ConfigErro
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: "human".to_owned(), filter: "info".to_owned() }
+        Self { format: "human".to_owned(), filter: "info,rmcp=warn".to_owned() }
     }
 }
 

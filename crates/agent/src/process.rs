@@ -20,8 +20,8 @@ use crate::{
     shutdown_requested, start,
 };
 
-/// Variables that say where to look and are no keys of the configuration.
-const NO_KEYS: [&str; 2] = ["BOT4_CONFIG", "BOT4_COORDINATOR"];
+/// Variables that say where to look, also for tests, and are no keys of the configuration.
+const NO_KEYS: [&str; 3] = ["BOT4_CONFIG", "BOT4_COORDINATOR", "BOT4_TEST_DATA"];
 
 /// How long running calls may take to finish after SIGTERM, and then, cancelled, to end.
 const GRACE: Duration = Duration::from_secs(2);

@@ -6,9 +6,12 @@
 //! `docs/BENCHMARKS.md` for what the figures mean.
 
 mod bus;
+mod mcp;
+mod orders;
 mod process;
 mod report;
 mod row;
+mod up;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,13 +30,21 @@ struct Cli {
 enum What {
     /// Request and reply between two processes over Redis, and within one process.
     Bus(Rounds),
+    /// A tool called by MCP through coordinator, Redis and agent, three processes.
+    Mcp(Rounds),
+    /// The fleet in one process: start until it is ready, and what it takes when idle.
+    Process(Rounds),
+    /// An order from the bus to its answer, on SQLite.
+    Orders(Rounds),
+    /// Everything, in one table.
+    All(Rounds),
     /// The other process of a benchmark.
     #[command(hide = true)]
     Serve {
         /// Which responder.
         role: String,
-        /// Where it is asked.
-        url: String,
+        /// Where it is asked, and what else it must know.
+        place: String,
     },
 }
 
@@ -56,10 +67,20 @@ struct Rounds {
 /// What ended a benchmark early.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// Makes the rows of a benchmark and what they need.
+type Make = fn() -> Result<row::Benchmark, Error>;
+
+/// Every benchmark.
+const ALL: [Make; 4] = [bus::benchmark, mcp::benchmark, orders::benchmark, up::benchmark];
+
 fn main() -> ExitCode {
     let ended = match Cli::parse().what {
-        What::Bus(rounds) => bus::benchmark().and_then(|rows| measure(rows, &rounds)),
-        What::Serve { role, url } => bus::serve(&role, &url).map(|()| true),
+        What::Bus(options) => measure(bus::benchmark, &options),
+        What::Mcp(options) => measure(mcp::benchmark, &options),
+        What::Process(options) => measure(up::benchmark, &options),
+        What::Orders(options) => measure(orders::benchmark, &options),
+        What::All(options) => measure_all(&options),
+        What::Serve { role, place } => serve(&role, &place).map(|()| true),
     };
     match ended {
         Ok(true) => ExitCode::SUCCESS,
@@ -73,9 +94,34 @@ fn main() -> ExitCode {
 }
 
 /// Runs and prints a benchmark; false when a target that is checked was missed.
-fn measure(benchmark: row::Benchmark, options: &Rounds) -> Result<bool, Error> {
-    let report = benchmark.run(options.rounds, options.only.as_deref())?;
+fn measure(make: Make, options: &Rounds) -> Result<bool, Error> {
+    let report = make()?.run(options.rounds, options.only.as_deref())?;
     let text = if options.json { report.json().to_string() } else { report.table() };
     writeln!(io::stdout(), "{text}")?;
     Ok(!options.check || report.is_met())
+}
+
+/// Runs all benchmarks one after another and prints them together.
+fn measure_all(options: &Rounds) -> Result<bool, Error> {
+    let mut reports = Vec::new();
+    for make in ALL {
+        reports.push(make()?.run(options.rounds, options.only.as_deref())?);
+    }
+    let text = if options.json {
+        reports.iter().map(report::Report::json).collect::<serde_json::Value>().to_string()
+    } else {
+        reports.iter().map(report::Report::table).collect::<Vec<_>>().join("\n")
+    };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(!options.check || reports.iter().all(report::Report::is_met))
+}
+
+/// The other process of a row.
+fn serve(role: &str, place: &str) -> Result<(), Error> {
+    match role {
+        "floor" => bus::serve_floor(place),
+        "ours" => bus::serve_ours(place),
+        "mcp" => mcp::serve(place),
+        _ => Err(format!("there is no responder {role:?}").into()),
+    }
 }

@@ -252,6 +252,30 @@ async fn an_order_that_never_arrived_stays_unknown_until_it_cannot_arrive_any_mo
 }
 
 #[tokio::test]
+async fn an_order_that_arrives_after_all_is_believed_and_its_trade_counts() {
+    let room = Room::hearing().await;
+    room.place("a", Way::Lost, OrderKind::Market).await.unwrap_err();
+    room.clock.advance(Duration::from_secs(5));
+    room.desk.resolve_unknown().await;
+    assert_eq!(room.state("a").await.name(), "rejected");
+    let mut changed = room.desk.changed.subscribe();
+    let late = NewOrder {
+        client_order_id: "a".parse().unwrap(),
+        symbol: "BTCUSDT".parse().unwrap(),
+        side: Side::Buy,
+        quantity: "0.01".parse().unwrap(),
+        kind: OrderKind::Market,
+    };
+    room.lossy.venue.submit(approved(late)).await.unwrap();
+    while room.state("a").await != OrderState::Filled {
+        changed.changed().await.unwrap();
+    }
+    let held = room.desk.books().await.total(&"BTC".parse().unwrap());
+    assert_eq!((held, room.desk.trouble()), ("0.00999".parse().unwrap(), None));
+    room.end().await;
+}
+
+#[tokio::test]
 async fn an_order_whose_answer_was_lost_is_found_by_asking_and_counts_once() {
     let mut room = Room::new().await;
     let failure = room.place("a", Way::AnswerLost, OrderKind::Market).await.unwrap_err();

@@ -1,8 +1,10 @@
 //! Dropped without a word and started again, the account is what it was.
 
+use domain::{NewOrder, OrderKind, Side};
+use journal::{Begun, Journal, NewCommand};
 use serde_json::json;
 
-use crate::house::{House, limit, market, orders, with_exchange};
+use crate::house::{House, limit, market, now, orders as listed_orders, with_exchange};
 
 #[tokio::test]
 async fn an_agent_that_falls_silent_is_succeeded_with_the_same_books() {
@@ -10,7 +12,7 @@ async fn an_agent_that_falls_silent_is_succeeded_with_the_same_books() {
     house.place(market("BTCUSDT", "buy", "0.01")).await.unwrap();
     house.place(limit("ETHUSDT", "buy", "0.3", "2500")).await.unwrap();
     house.place(market("BTCUSDT", "sell", "0.004")).await.unwrap();
-    let (before, listed) = (house.account().await, orders(&house.client).await);
+    let (before, listed) = (house.account().await, listed_orders(&house.client).await);
     let after = house.again().await;
     let account = after.account().await;
     assert_eq!(account["balances"], before["balances"]);
@@ -18,7 +20,7 @@ async fn an_agent_that_falls_silent_is_succeeded_with_the_same_books() {
         assert_eq!(account["positions"][0][key], before["positions"][0][key]);
     }
     assert_eq!(account["day"]["equity_start"], before["day"]["equity_start"]);
-    assert_eq!(orders(&after.client).await, listed);
+    assert_eq!(listed_orders(&after.client).await, listed);
     let args = json!({ "symbol": "ETHUSDT", "order_id": listed[1]["order_id"] });
     let cancelled = after.ask("cancel_order", with_exchange(args)).await.unwrap();
     assert_eq!(cancelled["state"], "canceled");
@@ -26,4 +28,56 @@ async fn an_agent_that_falls_silent_is_succeeded_with_the_same_books() {
     let number = |order: &serde_json::Value| order["order_id"].as_u64().unwrap();
     assert!(listed.iter().all(|order| number(order) < number(&next)));
     after.stop().await;
+}
+
+fn command(id: &str, tool: &str) -> NewCommand {
+    NewCommand {
+        command_id: id.parse().unwrap(),
+        agent: "exchangespec".to_owned(),
+        tool: tool.to_owned(),
+        args_hash: "00".to_owned(),
+    }
+}
+
+async fn answer(journal: &Journal, id: &str, tool: &str) -> wire::Failure {
+    let begun = journal.begin(&command(id, tool), "somebody", now()).await.unwrap();
+    let Begun::Done { answer } = begun else { panic!("{id} is {begun:?}") };
+    wire::Response::parse(answer.as_bytes()).unwrap().outcome.unwrap_err()
+}
+
+#[tokio::test]
+async fn commands_of_a_dead_instance_are_answered_from_what_they_left() {
+    let house = House::new(&[]).await;
+    let journal = house.journal().await;
+    for (id, tool) in
+        [("no-intent", "place_order"), ("on-its-way", "place_order"), ("cancel", "cancel_order")]
+    {
+        journal.begin(&command(id, tool), "dead", now()).await.unwrap();
+    }
+    let request = NewOrder {
+        client_order_id: "b4-on-its-way".parse().unwrap(),
+        symbol: "BTCUSDT".parse().unwrap(),
+        side: Side::Buy,
+        quantity: "0.001".parse().unwrap(),
+        kind: OrderKind::Market,
+    };
+    let mut order = orders::Order::new(request, "on-its-way".parse().unwrap(), now());
+    journal.record_intent(&order).await.unwrap();
+    let (sent, at) = (orders::OrderEvent::Sent, now());
+    order.apply(&sent, at).unwrap();
+    journal.append(&sent, at, &order).await.unwrap();
+
+    let house = house.again().await;
+    let nothing = answer(&journal, "no-intent", "place_order").await;
+    assert_eq!(nothing.code, wire::Code::Unavailable);
+    assert!(nothing.message.ends_with("nothing happened"), "{nothing}");
+    let lost = answer(&journal, "on-its-way", "place_order").await;
+    assert_eq!(lost.code, wire::Code::Unavailable, "{lost}");
+    let state = journal.load_order(&"b4-on-its-way".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(state.state().name(), "rejected");
+    let cancel = answer(&journal, "cancel", "cancel_order").await;
+    assert_eq!(cancel.code, wire::Code::Unknown, "{cancel}");
+    assert_eq!(house.account().await["balances"][0]["free"], "100000");
+    journal.close().await;
+    house.stop().await;
 }

@@ -5,8 +5,9 @@ use std::net::TcpStream;
 
 use tokio::time::Instant;
 
-use super::{MESSAGE_BYTES, SEQUENTIAL, SPAN, WARM_UP, say_ready};
+use super::{MESSAGE_BYTES, SEQUENTIAL, SPAN, WARM_UP};
 use crate::Error;
+use crate::process::say_ready;
 use crate::row::{Figures, latency_figures};
 
 const REQUESTS: &str = "bench:floor:requests";

@@ -3,15 +3,14 @@
 mod floor;
 mod ours;
 
-use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
 use testkit::Redis;
 
 use crate::Error;
-use crate::process::{READY, Responder};
-use crate::row::{Benchmark, Bound, Row, Target};
+use crate::process::Responder;
+use crate::row::{Benchmark, Bound, Figures, Row, Target};
 
 /// Calls before the clock runs.
 const WARM_UP: usize = 500;
@@ -33,18 +32,12 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
         Row {
             name: "floor",
             what: "two blocking connections a side, RESP by hand, 200 bytes both ways, counted",
-            measure: Box::new(move || {
-                let _responder = Responder::start("floor", &of_floor.url())?;
-                floor::drive(&of_floor.url())
-            }),
+            measure: Box::new(move || measure_floor(&of_floor.url())),
         },
         Row {
             name: "redis-tcp",
             what: "Client::call of an echo tool of a Server in another process, matched and checked",
-            measure: Box::new(move || {
-                let _responder = Responder::start("ours", &of_ours.url())?;
-                ours::over_redis(&of_ours.url())
-            }),
+            measure: Box::new(move || measure_ours(&of_ours.url())),
         },
         Row {
             name: "memory",
@@ -60,17 +53,24 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
     Ok(Benchmark { name: "bus", rows, targets })
 }
 
-/// The other process of a row.
-pub(crate) fn serve(role: &str, url: &str) -> Result<(), Error> {
-    match role {
-        "floor" => floor::serve(url),
-        "ours" => ours::serve(url),
-        _ => Err(format!("there is no responder {role:?}").into()),
-    }
+/// Answers as the floor does.
+pub(crate) fn serve_floor(url: &str) -> Result<(), Error> {
+    floor::serve(url)
 }
 
-/// Tells the benchmark that this responder can be asked.
-fn say_ready() -> Result<(), Error> {
-    writeln!(io::stdout(), "{READY}")?;
-    Ok(io::stdout().flush()?)
+/// Answers by our own server.
+pub(crate) fn serve_ours(url: &str) -> Result<(), Error> {
+    ours::serve(url)
+}
+
+/// One round of the floor on this Redis.
+pub(crate) fn measure_floor(url: &str) -> Result<Figures, Error> {
+    let _responder = Responder::start("floor", url)?;
+    floor::drive(url)
+}
+
+/// One round of our own client and server on this Redis.
+pub(crate) fn measure_ours(url: &str) -> Result<Figures, Error> {
+    let _responder = Responder::start("ours", url)?;
+    ours::over_redis(url)
 }

@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant};
 use wire::{AgentName, Effect, Failure, InstanceId, ToolName};
 
-use super::{MESSAGE_BYTES, SEQUENTIAL, SPAN, WARM_UP, say_ready};
+use super::{MESSAGE_BYTES, SEQUENTIAL, SPAN, WARM_UP};
 use crate::Error;
+use crate::process::say_ready;
 use crate::row::{Figures, latency_figures};
 
 /// What a response has besides its result.

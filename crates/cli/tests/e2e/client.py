@@ -4,6 +4,7 @@
   client.py stdio BOT4 STATE URL MODE         the same through `bot4 mcp`
   client.py order URL TOKEN MODE QUANTITY     place one market order
   client.py load URL TOKEN MODE RATE SECONDS  so many reading calls a second
+  client.py changes URL TOKEN MODE            say "listening", wait for a change of the tool list
 """
 
 import asyncio
@@ -18,13 +19,13 @@ from mcp.client.streamable_http import streamable_http_client
 RETURNS = [0.012, -0.034, 0.008, 0.021, -0.015, 0.004, -0.009, 0.017, -0.027, 0.011] * 10
 
 
-def over_http(url, token, mode):
+def over_http(url, token, mode, **more):
     http = httpx2.AsyncClient(
         headers={"Authorization": f"Bearer {token}"},
         timeout=60,
         limits=httpx2.Limits(max_connections=50),
     )
-    return Client(streamable_http_client(url, http_client=http), mode=mode)
+    return Client(streamable_http_client(url, http_client=http), mode=mode, **more)
 
 
 async def call(client, tool, **args):
@@ -99,7 +100,29 @@ async def load(client, rate, seconds):
     return {"calls": len(tasks), "failures": failures}
 
 
+async def changes(url, token, mode):
+    changed = asyncio.Event()
+
+    async def hear(message):
+        if "ToolListChanged" in type(message).__name__:
+            changed.set()
+
+    async with over_http(url, token, mode, message_handler=hear) as client:
+        before = len((await client.list_tools()).tools)
+        if mode == "legacy":
+            print("listening", flush=True)
+            await asyncio.wait_for(changed.wait(), 20)
+        else:
+            async with client.listen(tools_list_changed=True) as events:
+                print("listening", flush=True)
+                await asyncio.wait_for(anext(aiter(events)), 20)
+        after = len((await client.list_tools(cache_mode="bypass")).tools)
+        return {"before": before, "after": after}
+
+
 async def main(what, *args):
+    if what == "changes":
+        return print(json.dumps(await changes(*args)))
     if what == "stdio":
         bot4, state, url, mode = args
         command = ["mcp", "--state", state, "--coordinator", url]

@@ -78,7 +78,7 @@ fn status_and_tools_are_for_people_and_for_programs() {
     check(&up.bot4(&["status"]), 0, "exchangespec (1 ready)");
     check(&up.bot4(&["tools", "riskquant"]), 0, "Kelly position size");
     let status: Value = serde_json::from_slice(&up.bot4(&["status", "--json"]).stdout).unwrap();
-    assert_eq!(status["market"], "sim:7", "{status}");
+    assert_eq!(status["market"]["market"], "sim:7", "{status}");
     assert_eq!(status["halt"]["state"], "running", "{status}");
     check(&up.bot4(&["connect"]), 0, "claude mcp add --transport http bot4");
 }
@@ -102,8 +102,8 @@ fn a_second_start_on_a_taken_port_is_told_apart() {
 
 #[test]
 fn wrong_settings_do_not_start() {
-    let state = tempfile::TempDir::new().unwrap();
     let start = |args: &[&str]| {
+        let state = tempfile::TempDir::new().unwrap();
         command(BOT4).args(["up", "--state"]).arg(state.path()).args(args).output().unwrap()
     };
     check(&start(&["--market", "dream"]), 1, "dream");

@@ -1,5 +1,7 @@
 //! The same agents as processes over Redis: three replicas of one, one killed under load.
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -158,6 +160,53 @@ fn no_read_fails_when_a_replica_is_killed_under_load() {
         let seen: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
         assert_eq!(seen, json!({ "calls": 1000, "failures": [] }), "{mode}");
     }
+}
+
+#[test]
+fn a_client_hears_when_the_tool_list_changes() {
+    for mode in MODES {
+        let mut fleet = Fleet::start(1);
+        let (mcp, token) = fleet.mcp();
+        let mut client = client::command(&["changes", &mcp, &token, mode])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(client.stdout.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "listening", "{mode}");
+        let (_, program) = fleet.exchangespec.take().unwrap();
+        program.signal("-TERM");
+        line.clear();
+        said.read_line(&mut line).unwrap();
+        let seen: Value = serde_json::from_str(&line).unwrap_or_default();
+        assert_eq!(seen, json!({ "before": 13, "after": 5 }), "{mode}");
+        assert!(client.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn an_agent_in_python_is_called_through_the_coordinator() {
+    let fleet = Fleet::start(1);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/python-agent/agent.py");
+    let _agent = Program::start(
+        command(testkit::python(&["redis==8.1.0"]))
+            .arg(script)
+            .env("BOT4_REDIS_URL", fleet.redis.url())
+            .stderr(Stdio::null()),
+    );
+    wait_for("its tools", || {
+        let tools = String::from_utf8(fleet.bot4(&["tools", "averager"]).stdout).unwrap();
+        tools.contains("average").then_some(())
+    });
+    let average = |args: &str| fleet.bot4(&["call", "--json", "averager", "average", args]);
+    let answer = average(r#"{"numbers":[1,2,6]}"#);
+    let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    assert_eq!(answer, json!({ "mean": 3.0, "count": 3 }));
+    let wrong = average(r#"{"numbers":[1,"2"]}"#);
+    assert_eq!(wrong.status.code(), Some(3));
+    let wrong: Value = serde_json::from_slice(&wrong.stderr).unwrap();
+    assert_eq!(wrong["error"]["data"]["violations"][0]["field"], "numbers[1]");
 }
 
 #[test]

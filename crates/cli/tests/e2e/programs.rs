@@ -111,10 +111,9 @@ impl Up {
             (tools.as_array()?.len() == 13).then_some(())
         });
         wait_for("a price", || {
-            let args = ["call", "exchangespec", "get_orderbook", "--exchange", "paper"];
-            let more = ["--symbol", "BTCUSDT", "--depth", "1", "--json"];
-            let words: Vec<&str> = args.into_iter().chain(more).collect();
-            self.bot4(&words).status.success().then_some(())
+            let args = r#"{"exchange":"paper","symbol":"BTCUSDT","depth":1}"#;
+            let book = self.bot4(&["call", "exchangespec", "get_orderbook", args]);
+            book.status.success().then_some(())
         });
     }
 

@@ -95,6 +95,8 @@ fn operations_names_every_section() {
     let schema = schemars::schema_for!(Config).to_value();
     let sections = schema["properties"].as_object().unwrap().keys();
     let missing = sections.filter(|section| !text.contains(&format!("[{section}]")));
-    none(missing.map(|section| format!("docs/OPERATIONS.md does not explain [{section}]")).collect());
+    none(
+        missing.map(|section| format!("docs/OPERATIONS.md does not explain [{section}]")).collect(),
+    );
     assert!(matches!(schema, Value::Object(_)));
 }

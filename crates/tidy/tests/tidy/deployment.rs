@@ -36,7 +36,11 @@ fn every_service_of_an_agent_is_an_agent() {
         line.strip_prefix("  ")?.strip_suffix("-agent:").filter(|name| !name.starts_with(' '))
     });
     let strange = services.filter(|name| !agents.contains(*name));
-    none(strange.map(|name| format!("docker-compose.yml has {name}-agent, which is no agent")).collect());
+    none(
+        strange
+            .map(|name| format!("docker-compose.yml has {name}-agent, which is no agent"))
+            .collect(),
+    );
 }
 
 #[test]
@@ -46,5 +50,9 @@ fn no_password_stands_in_the_repository() {
         let line = line.to_lowercase();
         line.contains("password:") || line.contains("requirepass")
     });
-    none(lines.map(|line| format!("docker-compose.yml: {line}: name a file that holds it")).collect());
+    none(
+        lines
+            .map(|line| format!("docker-compose.yml: {line}: name a file that holds it"))
+            .collect(),
+    );
 }

@@ -40,7 +40,7 @@ fn dependencies_point_down() {
         for dependency in package["dependencies"].as_array().unwrap() {
             let used = dependency["name"].as_str().unwrap();
             let is_ours = dependency["path"].is_string();
-            if !is_ours || dependency["kind"] == Value::from("dev") {
+            if !is_ours || dependency["kind"] == "dev" {
                 continue;
             }
             let is_below = layer(used).is_some_and(|theirs| theirs < own);
@@ -66,7 +66,7 @@ fn what_decides_does_no_input_or_output() {
         }
         for dependency in package["dependencies"].as_array().unwrap() {
             let used = dependency["name"].as_str().unwrap();
-            if BANNED.contains(&used) && dependency["kind"] != Value::from("dev") {
+            if BANNED.contains(&used) && dependency["kind"] != "dev" {
                 breaches.push(format!(
                     "{name} uses {used}: layers 0 to 2 only decide; do this where it is called"
                 ));

@@ -59,5 +59,11 @@ fn a_tree_of_one_tls_and_no_foreign_build_tools() {
             id.contains(&format!("/{banned}@")) || id.contains(&format!("#{banned}@"))
         })
     });
-    none(breaches.map(|name| format!("{name} is in the tree: see who brings it with cargo tree -i {name}")).collect());
+    none(
+        breaches
+            .map(|name| {
+                format!("{name} is in the tree: see who brings it with cargo tree -i {name}")
+            })
+            .collect(),
+    );
 }

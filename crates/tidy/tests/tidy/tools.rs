@@ -15,7 +15,12 @@ fn page() -> String {
                     MCP a tool is called `{agent}_{tool}`.\n\nA tool that changes something or moves \
                     money also takes `command_id`, so that it acts once.\n"
         .to_owned();
-    agent(&mut page, riskquant::DEFINITION.name, riskquant::DEFINITION.about, infos(riskquant::DEFINITION.tools));
+    agent(
+        &mut page,
+        riskquant::DEFINITION.name,
+        riskquant::DEFINITION.about,
+        infos(riskquant::DEFINITION.tools),
+    );
     agent(
         &mut page,
         exchangespec::DEFINITION.name,
@@ -37,25 +42,50 @@ fn agent(page: &mut String, name: &str, about: &str, tools: Vec<ToolInfo>) {
             Effect::Changes => "changes something",
             Effect::MovesMoney => "moves money",
         };
-        writeln!(page, "\n### {name}_{}\n\n{} ({effect}). {}\n", tool.name, tool.title, tool.description)
-            .unwrap();
-        parameters(page, &tool.input_schema);
+        writeln!(
+            page,
+            "\n### {name}_{}\n\n{} ({effect}). {}\n",
+            tool.name, tool.title, tool.description
+        )
+        .unwrap();
+        members(page, "parameter", &tool.input_schema);
+        members(page, "result", &tool.output_schema);
     }
 }
 
-fn parameters(page: &mut String, schema: &Value) {
+fn members(page: &mut String, what: &str, schema: &Value) {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema["properties"].as_object().unwrap();
     if properties.is_empty() {
-        return writeln!(page, "No parameters.").unwrap();
+        return writeln!(page, "No {what}.\n").unwrap();
     }
-    writeln!(page, "| parameter | type | | meaning |\n|---|---|---|---|").unwrap();
+    writeln!(page, "| {what} | type | | meaning |\n|---|---|---|---|").unwrap();
+    let always = if what == "parameter" { "required" } else { "always" };
     for (name, of) in properties {
-        let need = if required.contains(&name.as_str()) { "required" } else { "" };
+        let need = if required.contains(&name.as_str()) { always } else { "" };
         let meaning = of["description"].as_str().unwrap_or_default().replace(['\n', '|'], " ");
-        writeln!(page, "| `{name}` | {} | {need} | {meaning} |", of["type"].as_str().unwrap_or("")).unwrap();
+        let kind = of["type"].as_str().unwrap_or_default();
+        writeln!(page, "| `{name}` | {kind} | {need} | {meaning} |").unwrap();
     }
+    writeln!(page).unwrap();
+}
+
+/// What a listing may cost a conversation: 40,000 bytes are about 10,000 tokens.
+const LISTING_BYTES_MAX: usize = 40_000;
+
+#[test]
+fn the_list_of_all_tools_is_worth_its_tokens() {
+    let of = |name: &str, infos: Vec<ToolInfo>| {
+        let agent: wire::AgentName = name.parse().unwrap();
+        infos.into_iter().map(move |info| (agent.clone(), info)).collect::<Vec<_>>()
+    };
+    let riskquant = of(riskquant::DEFINITION.name, infos(riskquant::DEFINITION.tools));
+    let exchangespec = of(exchangespec::DEFINITION.name, infos(exchangespec::DEFINITION.tools));
+    let catalogue = coordinator::Catalogue::of(riskquant.into_iter().chain(exchangespec));
+    let tools: Vec<_> = catalogue.tools.values().map(|listed| &listed.mcp).collect();
+    let bytes = serde_json::to_vec(&tools).unwrap().len();
+    assert!(bytes <= LISTING_BYTES_MAX, "{bytes} bytes: shorten descriptions");
 }
 
 #[test]
@@ -65,5 +95,8 @@ fn the_page_of_tools_is_what_the_tables_say() {
     if std::env::var("UPDATE").is_ok() {
         fs::write(root().join(PATH), &page).unwrap();
     }
-    assert!(read(PATH) == page, "{PATH} is not what the tables say: run UPDATE=1 cargo test -p tidy");
+    assert!(
+        read(PATH) == page,
+        "{PATH} is not what the tables say: run UPDATE=1 cargo test -p tidy"
+    );
 }
