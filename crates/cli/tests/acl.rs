@@ -1,6 +1,8 @@
 //! The access rules that `bot4 secrets` makes, on a real Redis: each service can do its work, and
 //! one that was taken over cannot do the work of another.
 
+#![expect(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

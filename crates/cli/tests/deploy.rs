@@ -1,5 +1,7 @@
 //! `deploy.sh --local`: the fleet as processes, driven as a person does.
 
+#![expect(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
