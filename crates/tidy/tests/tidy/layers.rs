@@ -1,6 +1,5 @@
 //! Dependencies point down only, and never sideways between agents.
 
-use serde_json::Value;
 
 use crate::house::{metadata, none};
 
