@@ -7,8 +7,9 @@ use domain::CommandId;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    MetaObject, PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Value, json};
@@ -105,9 +106,13 @@ fn not_listed(catalogue: &Catalogue, name: &str) -> Result<CallToolResult, Error
     }
 }
 
+/// The result as the agent wrote it: once as it is, for models, and once read, for programs.
 fn success(called: &Called) -> CallToolResult {
-    let value: Value = serde_json::from_str(called.result.get()).unwrap_or(Value::Null);
-    CallToolResult::structured(value).with_meta(meta(called.command_id.as_ref()))
+    let text = called.result.get();
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    result.structured_content = Some(serde_json::from_str(text).unwrap_or(Value::Null));
+    result.is_error = Some(false);
+    result.with_meta(meta(called.command_id.as_ref()))
 }
 
 /// A failed call is a result that the model can read, not a fault of the protocol.

@@ -217,22 +217,23 @@ pub(crate) fn of_portfolio(error: PortfolioError, names: &[String]) -> Failure {
     }
 }
 
-/// A simulation that cannot be run, or was stopped.
-pub(crate) fn of_simulate(error: SimulateError) -> Failure {
+/// A simulation that cannot be run, or was stopped; `of_asset` names the parameter that a field of
+/// an asset was given by.
+pub(crate) fn of_simulate(
+    error: SimulateError,
+    of_asset: &dyn Fn(usize, &str) -> String,
+) -> Failure {
     match error {
         SimulateError::AssetCount(count) => {
             let rule = "must have from 1 to 1000";
             Failure::invalid("holdings", format!("{count} values"), rule, json!([]))
         }
         SimulateError::Asset { asset, field, value, rule } => {
-            let field = format!(
-                "holdings[{asset}].{}",
-                if field == "initial_value" { "value" } else { field }
-            );
+            let field = of_asset(asset, field);
             Failure::invalid(&field, value, &format!("must be {rule}"), json!(0.5))
         }
         SimulateError::NoValue => {
-            Failure::refused("NO_VALUE", "the holdings are worth nothing at the start")
+            Failure::refused("NO_VALUE", "what is held is worth nothing at the start")
         }
         SimulateError::CorrelationSize { row, len, assets } => {
             let rule = format!("must have {assets} rows of {assets}, one for each holding");
@@ -253,19 +254,20 @@ pub(crate) fn of_simulate(error: SimulateError) -> Failure {
                 .with("pivot", json!(pivot))
         }
         SimulateError::Plan { field, value, min, max } => {
+            let field = if field == "paths" { "num_simulations" } else { field };
             Failure::invalid(field, value, &format!("must be from {min} to {max}"), json!(min))
         }
         SimulateError::OddPaths(paths) => {
             let rule = "must be even, because antithetic paths come in pairs";
-            Failure::invalid("paths", paths, rule, json!(paths.saturating_add(1)))
+            Failure::invalid("num_simulations", paths, rule, json!(paths.saturating_add(1)))
         }
         SimulateError::Horizon(value) => {
             let rule = "must be positive and at most 1000";
-            Failure::invalid("horizon_years", value, rule, json!(1))
+            Failure::invalid("time_horizon", value, rule, json!(1))
         }
         SimulateError::TooManyDraws { paths, steps, assets } => {
             Failure::refused("TOO_MANY_DRAWS", error.to_string())
-                .with("paths", json!(paths))
+                .with("num_simulations", json!(paths))
                 .with("steps", json!(steps))
                 .with("holdings", json!(assets))
         }

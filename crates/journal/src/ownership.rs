@@ -111,11 +111,13 @@ impl Ownership {
     pub async fn release(self) {
         match self.proof {
             Proof::File { _locked } => drop(_locked),
-            // The server notices a connection that is not closed in order as well, only later.
-            Proof::Session(session) => {
-                if let Err(error) = session.close().await {
-                    drop(error);
-                }
+            // Unlocked by name: the server ends a closed session, and with it the lock, only when it
+            // gets to it. Where even that fails, the session's end is what frees the account.
+            Proof::Session(mut session) => {
+                let unlocked =
+                    sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut *session);
+                drop(unlocked.await);
+                drop(session.close().await);
             }
         }
     }

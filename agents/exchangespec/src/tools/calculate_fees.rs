@@ -9,7 +9,7 @@ use wire::{Failure, schema};
 
 use super::{ExchangeName, listed, not_read};
 use crate::Exchange;
-use crate::views::{LiquidityWord, SideWord};
+use crate::views::SideWord;
 
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
     name: "calculate_fees",
@@ -39,23 +39,28 @@ struct Params {
     side: SideWord,
     /// How much of the base asset, as decimal text.
     #[schemars(extend("examples" = ["0.015"]))]
-    quantity: QuantityText,
+    volume: QuantityText,
     /// At which price in quote asset, as decimal text.
     #[schemars(extend("examples" = ["61583.22"]))]
     price: PriceText,
-    /// Whether the order rests (maker) or takes (taker).
-    liquidity: LiquidityWord,
+    /// Whether the order rests until another takes it; false when it takes.
+    #[schemars(extend("examples" = [false]))]
+    is_maker: bool,
 }
 
 /// What a trade costs.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Fee {
+    /// How much of the base asset is traded.
+    volume: QuantityText,
+    /// Whether the order rests.
+    is_maker: bool,
     /// The share of what is received.
-    rate: RateText,
+    fee_rate: RateText,
     /// The fee.
-    fee: AmountText,
+    fee_amount: AmountText,
     /// Its asset: the one that is received.
-    fee_asset: String,
+    fee_currency: String,
     /// What the trade is worth in quote asset, before the fee.
     notional: AmountText,
     /// What arrives after the fee, in the asset of the fee.
@@ -67,24 +72,23 @@ async fn calculate_fees(exchange: &Exchange, params: Params) -> Result<Fee, Fail
     let desk = exchange.desk()?;
     let listed = listed(&desk, &params.symbol)?;
     let fees = desk.venue.fees(listed.symbol.clone()).await.map_err(|error| not_read(&error))?;
-    let rate = match params.liquidity {
-        LiquidityWord::Maker => fees.maker,
-        LiquidityWord::Taker => fees.taker,
-    };
+    let rate = if params.is_maker { fees.maker } else { fees.taker };
     let too_long = |_overflow| {
         let rule = "times the price must have at most 28 digits";
-        Failure::invalid("quantity", params.quantity.0, rule, serde_json::json!("0.015"))
+        Failure::invalid("volume", params.volume.0, rule, serde_json::json!("0.015"))
     };
-    let notional = params.price.0.notional(params.quantity.0).map_err(too_long)?;
-    let (gross, fee_asset) = match params.side {
-        SideWord::Buy => (params.quantity.0.amount(), listed.base),
+    let notional = params.price.0.notional(params.volume.0).map_err(too_long)?;
+    let (gross, fee_currency) = match params.side {
+        SideWord::Buy => (params.volume.0.amount(), listed.base),
         SideWord::Sell => (notional, listed.quote),
     };
     let fee = gross.at_rate(rate).map_err(too_long)?;
     Ok(Fee {
-        rate: RateText(rate),
-        fee: AmountText(fee),
-        fee_asset: fee_asset.to_string(),
+        volume: params.volume,
+        is_maker: params.is_maker,
+        fee_rate: RateText(rate),
+        fee_amount: AmountText(fee),
+        fee_currency: fee_currency.to_string(),
         notional: AmountText(notional),
         received: AmountText(gross.try_sub(fee).map_err(too_long)?),
     })

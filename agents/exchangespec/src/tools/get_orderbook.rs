@@ -15,7 +15,7 @@ use crate::Exchange;
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
     name: "get_orderbook",
     title: "Order book",
-    description: "Gives the best levels of both sides of a market, with spread and mid in quote \
+    description: "Gives the best levels of both sides of a market, with spread and mid price in quote \
                   asset and the age of the data. Says stale when the data is older than orders may \
                   be judged by; orders are refused then.",
     effect: Effect::Reads,
@@ -54,11 +54,11 @@ struct OrderBook {
     spread: Option<AmountText>,
     /// Middle of best bid and best ask; absent when a side is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
-    mid: Option<PriceText>,
+    mid_price: Option<PriceText>,
     /// The last change that the book contains.
     update_id: u64,
     /// When the last event of this market arrived.
-    as_of: TimeText,
+    timestamp: TimeText,
     /// How long ago that was, in milliseconds.
     age_ms: u64,
     /// It is too old to judge an order by.
@@ -99,9 +99,9 @@ async fn get_orderbook(
         bids: book.bids.iter().map(LevelView::from).collect(),
         asks: book.asks.iter().map(LevelView::from).collect(),
         spread,
-        mid: market.map(|market| PriceText(market.mid())),
+        mid_price: market.map(|market| PriceText(market.mid())),
         update_id: book.update_id,
-        as_of: TimeText(book.as_of),
+        timestamp: TimeText(book.as_of),
         age_ms,
         stale: age_ms > age_ms_max,
         age_ms_max,

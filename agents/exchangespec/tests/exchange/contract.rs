@@ -54,8 +54,8 @@ async fn every_result_is_what_its_schema_says() {
         (
             "calculate_fees",
             json!({
-                "symbol": "BTCUSDT", "side": "sell", "quantity": "0.015", "price": "61583.22",
-                "liquidity": "taker"
+                "symbol": "BTCUSDT", "side": "sell", "volume": "0.015", "price": "61583.22",
+                "is_maker": false
             }),
         ),
         ("cancel_order", json!({ "symbol": "BTCUSDT", "client_order_id": name })),
@@ -67,7 +67,8 @@ async fn every_result_is_what_its_schema_says() {
         assert!(violations.is_empty(), "{tool}: {violations:?} in {result}");
         if tool == "calculate_fees" {
             let expected = json!({
-                "rate": "0.001", "fee": "0.9237483", "fee_asset": "USDT", "notional": "923.7483",
+                "volume": "0.015", "is_maker": false, "fee_rate": "0.001",
+                "fee_amount": "0.9237483", "fee_currency": "USDT", "notional": "923.7483",
                 "received": "922.8245517"
             });
             assert_eq!(result, expected);

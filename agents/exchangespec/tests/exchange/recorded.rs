@@ -54,7 +54,7 @@ async fn a_recording_that_has_ended_grows_stale_and_is_refused() {
     assert_eq!(refused.data["passes"], json!({ "price_age_ms_max": 1 }));
     let args = with_exchange(json!({ "symbol": "BTCUSDT", "depth": 1 }));
     let book = house.ask("get_orderbook", args).await.unwrap();
-    assert_eq!((&book["stale"], &book["mid"]), (&json!(true), &json!("60000.005")));
+    assert_eq!((&book["stale"], &book["mid_price"]), (&json!(true), &json!("60000.005")));
     assert_eq!(status(&house).await["market"], replay);
     house.stop().await;
 }

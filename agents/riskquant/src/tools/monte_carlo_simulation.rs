@@ -6,9 +6,9 @@ use quant::simulate::{self, Holding, Market, Outcome, Plan, Sampling, simulate};
 use quant::var::Confidence;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use wire::money::AmountText;
-use wire::{Failure, schema};
+use wire::{Failure, Violation, schema};
 
 use crate::SizingLimits;
 use crate::limits::number;
@@ -24,8 +24,9 @@ const SEED_MAX: u64 = (1 << 53) - 1;
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "monte_carlo_simulation",
     title: "Monte Carlo simulation",
-    description: "Simulates correlated geometric Brownian paths of a buy-and-hold portfolio and \
-                  says where it ends. Drift and volatility are per year and continuously \
+    description: "Simulates geometric Brownian paths of one asset (initial_value, drift, \
+                  volatility) or of a buy-and-hold portfolio (holdings, correlation) and says where \
+                  it ends. Drift and volatility are per year and continuously \
                   compounded (0.5 is 50 %); values are in one currency; losses are positive. Every \
                   figure has its standard error, and the seed that repeats it is reported. It knows \
                   no jumps, no changing volatility and no fees.",
@@ -41,7 +42,18 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// What is held at the start.
+    /// Value of the one asset at the start as decimal text, zero or more. Without holdings,
+    /// initial_value, drift and volatility are required; beside holdings they are refused.
+    #[schemars(extend("examples" = ["10000"]))]
+    initial_value: Option<AmountText>,
+    /// Its expected growth per year, continuously compounded: 0.1 ends at initial_value x e^0.1
+    /// after a year.
+    #[schemars(extend("examples" = [0.1]))]
+    drift: Option<f64>,
+    /// Standard deviation of its log return per root of a year; 0 or more.
+    #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
+    volatility: Option<f64>,
+    /// What is held at the start, instead of one asset.
     #[schemars(
         length(min = 1, max = 50),
         extend("examples" = [[
@@ -49,9 +61,9 @@ struct Params {
             {"name": "ETHUSDT", "value": "4000", "drift": 0.12, "volatility": 0.75}
         ]])
     )]
-    holdings: Vec<HoldingParams>,
+    holdings: Option<Vec<HoldingParams>>,
     /// Correlations of the log returns by rows, in the order of holdings; 1 on the diagonal.
-    /// Required for more than one holding.
+    /// Required for more than one holding, and for holdings only.
     #[schemars(
         length(min = 1, max = 50),
         inner(length(min = 1, max = 50)),
@@ -60,22 +72,22 @@ struct Params {
     correlation: Option<Vec<Vec<f64>>>,
     /// How far to look, in years; above 0.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
-    horizon_years: f64,
+    time_horizon: f64,
     /// Steps of a path; drawdown is seen at their ends only. Steps times holdings must be at most
     /// 20000.
     #[schemars(range(min = 1, max = 20_000), extend("examples" = [52]))]
     steps: u32,
     /// How many paths are simulated.
     #[schemars(range(min = 100, max = 2_000_000), extend("examples" = [10_000]))]
-    paths: u32,
+    num_simulations: u32,
     /// Seed of the random numbers. Without it one is chosen; the result reports it.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
     /// Confidence of value at risk and expected shortfall, above 0.5 and below 1.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// Whether every second path mirrors the one before it; paths must then be even. The result
-    /// says whether they did.
+    /// Whether every second path mirrors the one before it; num_simulations must then be even. The
+    /// result says whether they did.
     #[schemars(extend("examples" = [true]))]
     antithetic: Option<bool>,
 }
@@ -97,29 +109,30 @@ struct HoldingParams {
     volatility: f64,
 }
 
-/// Where the portfolio ends. Values are in the currency of the holdings.
+/// Where what is held ends. Values are in the currency of what was given.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Simulated {
-    /// Sum of the holdings' values at the start.
+    /// What was held at the start was worth this; of holdings, in sum.
     initial_value: AmountText,
-    /// What was held, in the order it was given.
-    holdings: Vec<String>,
+    /// The holdings, in the order they were given. Left out for one asset without a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holdings: Option<Vec<String>>,
     /// How far was looked, in years.
-    horizon_years: f64,
+    time_horizon: f64,
     /// Steps of a path.
     steps: u32,
     /// How many paths were simulated.
-    paths: usize,
+    num_simulations: usize,
     /// The seed that repeats this result.
     seed: u64,
     /// Whether every second path mirrored the one before it.
     antithetic: bool,
     /// The confidence of value_at_risk and expected_shortfall.
     confidence: f64,
-    /// The exact mean of the final value, by formula: what mean estimates.
+    /// The exact mean of the final value, by formula: what mean_outcome estimates.
     expected_value: f64,
     /// Mean of the final value.
-    mean: Estimate,
+    mean_outcome: Estimate,
     /// The final value below which 5 % of paths end.
     percentile_5: Estimate,
     /// The final value below which half of the paths end.
@@ -129,7 +142,7 @@ struct Simulated {
     /// Share of paths that end above the initial value, 0 to 1.
     probability_of_profit: Estimate,
     /// Mean of each path's largest fall from a peak, as a fraction of the peak.
-    max_drawdown_mean: Estimate,
+    max_drawdown: Estimate,
     /// 95th percentile of the same.
     max_drawdown_percentile_95: Estimate,
     /// Final loss that is not exceeded with the confidence; positive is a loss.
@@ -149,50 +162,139 @@ struct Estimate {
     standard_error: f64,
 }
 
+/// What is simulated, in one of the two forms in which it may be given.
+enum Held<'a> {
+    One(Holding, Amount),
+    Several(&'a [HoldingParams]),
+}
+
 fn monte_carlo_simulation(
     params: &Params,
     is_cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Simulated, Failure> {
-    let (market, initial_value) = market(params)?;
-    let plan = plan(params)?;
-    let outcome = simulate(&market, &plan, is_cancelled).map_err(of_simulate)?;
-    described(params, &plan, initial_value, &outcome)
+    let held = Held::of(params)?;
+    let (market, initial_value) = held.market(params.correlation.as_deref())?;
+    let plan = plan(params, held.count())?;
+    let outcome = simulate(&market, &plan, is_cancelled)
+        .map_err(|error| of_simulate(error, &|asset, field| held.field(asset, field)))?;
+    described(params, &held, initial_value, (&plan, &outcome))
 }
 
-fn market(params: &Params) -> Result<(Market, Amount), Failure> {
-    let mut total = Amount::ZERO;
-    let mut holdings = Vec::with_capacity(params.holdings.len());
-    for (index, holding) in params.holdings.iter().enumerate() {
-        let AmountText(value) = holding.value;
-        if value.is_negative() {
-            let field = format!("holdings[{index}].value");
-            return Err(Failure::invalid(&field, value, "must be zero or more", json!("6000")));
+// === impl Held ===
+
+impl<'a> Held<'a> {
+    /// One form, whole, and nothing of the other: what would be left unread is refused.
+    fn of(params: &'a Params) -> Result<Self, Failure> {
+        let Params { initial_value, drift, volatility, holdings, correlation, .. } = params;
+        if let Some(holdings) = holdings {
+            let given = [
+                ("initial_value", initial_value.map(|AmountText(value)| value.to_string())),
+                ("drift", drift.map(|value| value.to_string())),
+                ("volatility", volatility.map(|value| value.to_string())),
+            ];
+            let violations: Vec<Violation> =
+                given.into_iter().filter_map(|(name, value)| Some(beside(name, value?))).collect();
+            return match violations.is_empty() {
+                true => Ok(Self::Several(holdings)),
+                false => Err(Failure::invalid_params(violations)),
+            };
         }
+        let (Some(AmountText(value)), Some(drift), Some(volatility)) =
+            (*initial_value, *drift, *volatility)
+        else {
+            let needed = [
+                ("initial_value", initial_value.is_none(), json!("10000")),
+                ("drift", drift.is_none(), json!(0.1)),
+                ("volatility", volatility.is_none(), json!(0.6)),
+            ];
+            let missing = needed.into_iter().filter(|(_, is_missing, _)| *is_missing);
+            let violations = missing.map(|(name, _, example)| required(name, example));
+            return Err(Failure::invalid_params(violations.collect()));
+        };
+        if let Some(rows) = correlation {
+            let (field, value) = ("correlation".to_owned(), format!("{} rows", rows.len()));
+            let rule = "is for holdings only; leave it out".to_owned();
+            let violation = Violation { field, value, rule, example: None };
+            return Err(Failure::invalid_params(vec![violation]));
+        }
+        let initial_value = worth("initial_value", value, "10000")?;
+        Ok(Self::One(Holding { initial_value, drift, volatility }, value))
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Self::One(..) => 1,
+            Self::Several(holdings) => holdings.len(),
+        }
+    }
+
+    /// The parameter that a field of an asset was given by.
+    fn field(&self, asset: usize, field: &str) -> String {
+        match (self, field) {
+            (Self::One(..), _) => field.to_owned(),
+            (Self::Several(_), "initial_value") => format!("holdings[{asset}].value"),
+            (Self::Several(_), _) => format!("holdings[{asset}].{field}"),
+        }
+    }
+
+    /// The market, and what is held in it at the start.
+    fn market(&self, correlation: Option<&[Vec<f64>]>) -> Result<(Market, Amount), Failure> {
+        let (holdings, total) = match self {
+            Self::One(holding, value) => (vec![*holding], *value),
+            Self::Several(given) => summed(given)?,
+        };
+        let alone = [vec![1.0]];
+        let correlation = match correlation {
+            Some(given) => given,
+            None if holdings.len() == 1 => &alone,
+            None => {
+                let rule = "is required for more than one holding";
+                let example = json!([[1.0, 0.8], [0.8, 1.0]]);
+                return Err(Failure::invalid("correlation", "missing", rule, example));
+            }
+        };
+        let market = Market::try_new(holdings, correlation)
+            .map_err(|error| of_simulate(error, &|asset, field| self.field(asset, field)))?;
+        Ok((market, total))
+    }
+}
+
+fn beside(name: &str, value: String) -> Violation {
+    let rule = "is for one asset without holdings; leave out either".to_owned();
+    Violation { field: name.to_owned(), value, rule, example: None }
+}
+
+fn required(name: &str, example: Value) -> Violation {
+    let (field, value) = (name.to_owned(), "missing".to_owned());
+    let rule = "is required without holdings".to_owned();
+    Violation { field, value, rule, example: Some(example) }
+}
+
+/// A value to start from, as a statistic.
+fn worth(field: &str, value: Amount, example: &str) -> Result<f64, Failure> {
+    if value.is_negative() {
+        return Err(Failure::invalid(field, value, "must be zero or more", json!(example)));
+    }
+    Ok(number(value.decimal()))
+}
+
+fn summed(given: &[HoldingParams]) -> Result<(Vec<Holding>, Amount), Failure> {
+    let mut total = Amount::ZERO;
+    let mut holdings = Vec::with_capacity(given.len());
+    for (index, holding) in given.iter().enumerate() {
+        let HoldingParams { value: AmountText(value), drift, volatility, .. } = *holding;
+        let initial_value = worth(&format!("holdings[{index}].value"), value, "6000")?;
         total = total.try_add(value).map_err(|_overflow| {
             let message = "the values have more than 28 digits in sum";
             Failure::refused("AMOUNT_TOO_LARGE", message)
         })?;
-        holdings.push(Holding {
-            initial_value: number(value.decimal()),
-            drift: holding.drift,
-            volatility: holding.volatility,
-        });
+        holdings.push(Holding { initial_value, drift, volatility });
     }
-    let correlation = match &params.correlation {
-        Some(given) => given.clone(),
-        None if holdings.len() == 1 => vec![vec![1.0]],
-        None => {
-            let rule = "is required for more than one holding";
-            let example = json!([[1.0, 0.8], [0.8, 1.0]]);
-            return Err(Failure::invalid("correlation", "missing", rule, example));
-        }
-    };
-    let market = Market::try_new(holdings, &correlation).map_err(of_simulate)?;
-    Ok((market, total))
+    Ok((holdings, total))
 }
 
-fn plan(params: &Params) -> Result<Plan, Failure> {
-    let of_all = u64::from(params.steps) * u64::try_from(params.holdings.len()).unwrap_or(u64::MAX);
+fn plan(params: &Params, holdings: usize) -> Result<Plan, Failure> {
+    let of_all = u64::from(params.steps) * u64::try_from(holdings).unwrap_or(u64::MAX);
     if of_all > STEPS_OF_ALL_MAX {
         let rule = format!("must be at most {STEPS_OF_ALL_MAX} times holdings, not {of_all}");
         return Err(Failure::invalid("steps", params.steps, &rule, json!(52)));
@@ -201,9 +303,9 @@ fn plan(params: &Params) -> Result<Plan, Failure> {
     let asset = |_| String::new();
     let fields = Fields { series: own_name, asset: &asset };
     Ok(Plan {
-        horizon_years: params.horizon_years,
+        horizon_years: params.time_horizon,
         steps: count(params.steps),
-        paths: count(params.paths),
+        paths: count(params.num_simulations),
         seed: params.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 & SEED_MAX),
         sampling: if params.antithetic == Some(true) {
             Sampling::Antithetic
@@ -219,26 +321,30 @@ fn plan(params: &Params) -> Result<Plan, Failure> {
 
 fn described(
     params: &Params,
-    plan: &Plan,
+    held: &Held<'_>,
     initial_value: Amount,
-    outcome: &Outcome,
+    (plan, outcome): (&Plan, &Outcome),
 ) -> Result<Simulated, Failure> {
+    let holdings = match held {
+        Held::One(..) => None,
+        Held::Several(given) => Some(given.iter().map(|holding| holding.name.clone()).collect()),
+    };
     Ok(Simulated {
         initial_value: AmountText(initial_value),
-        holdings: params.holdings.iter().map(|holding| holding.name.clone()).collect(),
-        horizon_years: plan.horizon_years,
+        holdings,
+        time_horizon: plan.horizon_years,
         steps: params.steps,
-        paths: outcome.paths,
+        num_simulations: outcome.paths,
         seed: outcome.seed,
         antithetic: plan.sampling == Sampling::Antithetic,
         confidence: plan.confidence.level(),
         expected_value: outcome.expected_value,
-        mean: estimate(outcome.mean)?,
+        mean_outcome: estimate(outcome.mean)?,
         percentile_5: estimate(outcome.percentile_5)?,
         percentile_50: estimate(outcome.percentile_50)?,
         percentile_95: estimate(outcome.percentile_95)?,
         probability_of_profit: estimate(outcome.profit_probability)?,
-        max_drawdown_mean: estimate(outcome.drawdown_mean)?,
+        max_drawdown: estimate(outcome.drawdown_mean)?,
         max_drawdown_percentile_95: estimate(outcome.drawdown_percentile_95)?,
         value_at_risk: estimate(outcome.value_at_risk)?,
         expected_shortfall: estimate(outcome.expected_shortfall)?,

@@ -123,19 +123,29 @@ async fn every_schema_is_plain_and_every_parameter_documented_with_an_example() 
 async fn the_examples_of_every_tool_run_and_keep_the_output_schema() {
     let world = World::new(Config::default()).await;
     for tool in listed(&world).await {
-        let mut required = example_of(&tool.input_schema);
-        if tool.name.as_str() == "monte_carlo_simulation" {
-            // Its example has two holdings, which need their correlation.
-            required["correlation"] = example_of(&tool.input_schema["properties"]["correlation"]);
-        }
-        let mut all = required.clone();
-        for (name, parameter) in tool.input_schema["properties"].as_object().unwrap() {
-            // A target belongs to one objective only.
-            if name != "target_return" {
-                all[name] = example_of(parameter);
+        let properties = tool.input_schema["properties"].as_object().unwrap();
+        // One asset and a list of holdings exclude each other, and two holdings need their
+        // correlation.
+        let (one, list): (&[&str], &[&str]) = match tool.name.as_str() {
+            "monte_carlo_simulation" => {
+                (&["initial_value", "drift", "volatility"], &["holdings", "correlation"])
             }
-        }
-        for args in [required, all] {
+            _ => (&[], &[]),
+        };
+        let with = |mut args: Value, names: &[&str]| {
+            for name in names {
+                args[*name] = example_of(&properties[*name]);
+            }
+            args
+        };
+        let required = example_of(&tool.input_schema);
+        // A target belongs to one objective only.
+        let excluded = |name: &str| name == "target_return" || one.contains(&name);
+        let all: Vec<&str> =
+            properties.keys().map(String::as_str).filter(|name| !excluded(name)).collect();
+        for args in
+            [with(required.clone(), one), with(required.clone(), list), with(required, &all)]
+        {
             let result = world.call(tool.name.as_str(), &args).await;
             let result = result.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
             assert_eq!(check(&tool.output_schema, &result), Vec::new(), "{}: {result}", tool.name);
@@ -180,7 +190,7 @@ async fn a_simulation_ends_when_nobody_waits_for_it() {
     let world = World::new(Config::default()).await;
     let args = json!({
         "holdings": [{"name": "BTC", "value": "1", "drift": 0.0, "volatility": 0.5}],
-        "horizon_years": 1, "steps": 2500, "paths": 2_000_000, "confidence": 0.95,
+        "time_horizon": 1, "steps": 2500, "num_simulations": 2_000_000, "confidence": 0.95,
     });
     let options = CallOptions {
         timeout: Duration::from_millis(300),

@@ -120,7 +120,7 @@ async fn call(
 fn endless() -> Value {
     json!({
         "holdings": [{"name": "BTC", "value": "1", "drift": 0.0, "volatility": 0.5}],
-        "horizon_years": 1, "steps": 2500, "paths": 2_000_000, "confidence": 0.95,
+        "time_horizon": 1, "steps": 2500, "num_simulations": 2_000_000, "confidence": 0.95,
     })
 }
 

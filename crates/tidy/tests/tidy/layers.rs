@@ -1,7 +1,5 @@
 //! Dependencies point down only, and never sideways between agents.
 
-use serde_json::Value;
-
 use crate::house::{metadata, none};
 
 /// Each layer may use those below it. Within a layer crates do not know each other, but for the

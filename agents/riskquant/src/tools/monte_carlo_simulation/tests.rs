@@ -11,13 +11,30 @@ fn simulated(args: &Value) -> Result<Value, Failure> {
 
 fn one(drift: f64, volatility: f64) -> Value {
     json!({
-        "holdings": [{"name": "BTCUSDT", "value": "10000", "drift": drift, "volatility": volatility}],
-        "horizon_years": 1.0,
+        "initial_value": "10000",
+        "drift": drift,
+        "volatility": volatility,
+        "time_horizon": 1.0,
         "steps": 12,
-        "paths": 4000,
+        "num_simulations": 4000,
         "seed": 7,
         "confidence": 0.95,
     })
+}
+
+/// The same as the only one of a list.
+fn listed(drift: f64, volatility: f64) -> Value {
+    let holding =
+        json!({"name": "BTCUSDT", "value": "10000", "drift": drift, "volatility": volatility});
+    let args = with(one(drift, volatility), "holdings", json!([holding]));
+    without(args, &["initial_value", "drift", "volatility"])
+}
+
+fn without(mut args: Value, names: &[&str]) -> Value {
+    for name in names {
+        args.as_object_mut().unwrap().remove(*name);
+    }
+    args
 }
 
 fn with(mut args: Value, name: &str, value: Value) -> Value {
@@ -44,7 +61,7 @@ fn agrees(figure: &Value, exact: f64) {
 fn a_lognormal_end_is_met_within_its_standard_errors() {
     let found = simulated(&one(0.1, 0.5)).unwrap();
     near(&found["expected_value"], 10_000.0 * 0.1_f64.exp());
-    agrees(&found["mean"], 10_000.0 * 0.1_f64.exp());
+    agrees(&found["mean_outcome"], 10_000.0 * 0.1_f64.exp());
     let median = 10_000.0 * (-0.025_f64).exp();
     agrees(&found["percentile_50"], median);
     agrees(&found["percentile_5"], median * (-0.5 * 1.644_853_6_f64).exp());
@@ -52,15 +69,64 @@ fn a_lognormal_end_is_met_within_its_standard_errors() {
     agrees(&found["probability_of_profit"], 0.480_061_2);
     let (loss, beyond) = (&found["value_at_risk"]["value"], &found["expected_shortfall"]["value"]);
     assert!(beyond.as_f64() > loss.as_f64());
-    assert_eq!([&found["paths"], &found["steps"]], [4000, 12]);
-    assert_eq!(found["holdings"], json!(["BTCUSDT"]));
+    assert_eq!([&found["num_simulations"], &found["steps"]], [4000, 12]);
+    assert_eq!((&found["initial_value"], &found["time_horizon"]), (&json!("10000"), &json!(1.0)));
+}
+
+#[test]
+fn one_asset_and_a_list_of_one_end_the_same_and_only_the_list_has_names() {
+    let alone = simulated(&one(0.1, 0.5)).unwrap();
+    let mut of_list = simulated(&listed(0.1, 0.5)).unwrap();
+    let names = of_list.as_object_mut().unwrap().remove("holdings");
+    assert_eq!(names, Some(json!(["BTCUSDT"])));
+    assert_eq!(of_list, alone);
+}
+
+#[test]
+fn neither_form_or_half_of_one_is_refused_with_each_field_that_is_missing() {
+    refused(
+        &without(one(0.1, 0.5), &["initial_value", "drift", "volatility"]),
+        "`initial_value` is missing but is required without holdings, for example \"10000\"; \
+         `drift` is missing but is required without holdings, for example 0.1; `volatility` is \
+         missing but is required without holdings, for example 0.6",
+    );
+    refused(
+        &without(one(0.1, 0.5), &["initial_value"]),
+        "`initial_value` is missing but is required without holdings, for example \"10000\"",
+    );
+    refused(
+        &without(one(0.1, 0.5), &["drift"]),
+        "`drift` is missing but is required without holdings, for example 0.1",
+    );
+    refused(
+        &without(one(0.1, 0.5), &["volatility"]),
+        "`volatility` is missing but is required without holdings, for example 0.6",
+    );
+}
+
+#[test]
+fn both_forms_are_refused_with_each_field_that_is_too_many() {
+    refused(
+        &with(one(0.1, 0.5), "holdings", listed(0.1, 0.5)["holdings"].clone()),
+        "`initial_value` is 10000 but is for one asset without holdings; leave out either; `drift` \
+         is 0.1 but is for one asset without holdings; leave out either; `volatility` is 0.5 but is \
+         for one asset without holdings; leave out either",
+    );
+    refused(
+        &with(listed(0.1, 0.5), "drift", json!(0.2)),
+        "`drift` is 0.2 but is for one asset without holdings; leave out either",
+    );
+    refused(
+        &with(one(0.1, 0.5), "correlation", json!([[1.0]])),
+        "`correlation` is 1 rows but is for holdings only; leave it out",
+    );
 }
 
 #[test]
 fn without_volatility_the_end_is_certain() {
     let found = simulated(&one(0.1, 0.0)).unwrap();
-    near(&found["mean"]["value"], 10_000.0 * 0.1_f64.exp());
-    near(&found["max_drawdown_mean"]["value"], 0.0);
+    near(&found["mean_outcome"]["value"], 10_000.0 * 0.1_f64.exp());
+    near(&found["max_drawdown"]["value"], 0.0);
     near(&found["probability_of_profit"]["value"], 1.0);
 }
 
@@ -80,16 +146,16 @@ fn mirrored_paths_know_the_mean_better() {
     let independent = simulated(&one(0.1, 0.2)).unwrap();
     let mirrored = simulated(&with(one(0.1, 0.2), "antithetic", json!(true))).unwrap();
     assert_eq!([&independent["antithetic"], &mirrored["antithetic"]], [false, true]);
-    let error = |found: &Value| found["mean"]["standard_error"].as_f64().unwrap();
+    let error = |found: &Value| found["mean_outcome"]["standard_error"].as_f64().unwrap();
     assert!(error(&mirrored) < error(&independent));
     refused(
-        &with(with(one(0.1, 0.2), "antithetic", json!(true)), "paths", json!(101)),
-        "`paths` is 101 but must be even, because antithetic paths come in pairs, for example 102",
+        &with(with(one(0.1, 0.2), "antithetic", json!(true)), "num_simulations", json!(101)),
+        "`num_simulations` is 101 but must be even, because antithetic paths come in pairs, for example 102",
     );
 }
 
 fn two(correlation: Value) -> Value {
-    let mut args = one(0.1, 0.5);
+    let mut args = listed(0.1, 0.5);
     let second = json!({"name": "ETHUSDT", "value": "0.5", "drift": 0.0, "volatility": 0.7});
     args["holdings"].as_array_mut().unwrap().push(second);
     if correlation.is_null() { args } else { with(args, "correlation", correlation) }
@@ -117,12 +183,12 @@ fn two_holdings_need_their_correlation() {
 #[test]
 fn arguments_out_of_bounds_are_refused_with_the_bound() {
     refused(
-        &with(one(0.1, 0.5), "paths", json!(10)),
-        "`paths` is 10 but must be at least 100, for example 10000",
+        &with(one(0.1, 0.5), "num_simulations", json!(10)),
+        "`num_simulations` is 10 but must be at least 100, for example 10000",
     );
     refused(
-        &with(one(0.1, 0.5), "horizon_years", json!(0)),
-        "`horizon_years` is 0 but must be more than 0, for example 1.0",
+        &with(one(0.1, 0.5), "time_horizon", json!(0)),
+        "`time_horizon` is 0 but must be more than 0, for example 1.0",
     );
     refused(
         &with(one(0.1, 0.5), "seed", json!(-1)),
@@ -132,11 +198,15 @@ fn arguments_out_of_bounds_are_refused_with_the_bound() {
         &with(two(json!([[1, 0], [0, 1]])), "steps", json!(10_001)),
         "`steps` is 10001 but must be at most 20000 times holdings, not 20002, for example 52",
     );
+    refused(&one(0.1, -0.5), "`volatility` is -0.5 but must be at least 0, for example 0.6");
     refused(
-        &one(0.1, -0.5),
+        &listed(0.1, -0.5),
         "`holdings[0].volatility` is -0.5 but must be at least 0, for example 0.6",
     );
-    let mut short = one(0.1, 0.5);
+    let alone = |value: &str| with(one(0.1, 0.5), "initial_value", json!(value));
+    refused(&alone("-1"), "`initial_value` is -1 but must be zero or more, for example \"10000\"");
+    assert_eq!(simulated(&alone("0")).unwrap_err().reason(), Some("NO_VALUE"));
+    let mut short = listed(0.1, 0.5);
     short["holdings"][0]["value"] = json!("-1");
     refused(&short, "`holdings[0].value` is -1 but must be zero or more, for example \"6000\"");
     short["holdings"][0]["value"] = json!("0");
@@ -147,8 +217,11 @@ fn arguments_out_of_bounds_are_refused_with_the_bound() {
 fn growth_and_work_beyond_all_bounds_are_refused() {
     assert_eq!(simulated(&one(200.0, 0.5)).unwrap_err().reason(), Some("GROWTH_OUT_OF_RANGE"));
     assert_eq!(simulated(&one(1e300, 1e300)).unwrap_err().reason(), Some("GROWTH_OUT_OF_RANGE"));
-    let endless = with(with(one(0.1, 0.5), "paths", json!(2_000_000)), "steps", json!(20_000));
-    assert_eq!(simulated(&endless).unwrap_err().reason(), Some("TOO_MANY_DRAWS"));
+    let endless =
+        with(with(one(0.1, 0.5), "num_simulations", json!(2_000_000)), "steps", json!(20_000));
+    let failure = simulated(&endless).unwrap_err();
+    assert_eq!(failure.reason(), Some("TOO_MANY_DRAWS"));
+    assert_eq!(failure.data["num_simulations"], 2_000_000);
 }
 
 #[test]
