@@ -16,8 +16,7 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
     title: "Trading fees",
     description: "Computes the fee of one trade exactly as the venue takes it: a share of what is \
                   received, in the asset that is received (base for a buy, quote for a sell), \
-                  rounded half up to 8 decimal places. A trade in several parts rounds each part. \
-                  It places no order.",
+                  rounded half up to 8 decimal places. A trade in several parts rounds each part.",
     effect: Effect::Reads,
     open_world: true,
     input: schema::input_of::<Params>,
@@ -43,7 +42,7 @@ struct Params {
     /// At which price in quote asset, as decimal text.
     #[schemars(extend("examples" = ["61583.22"]))]
     price: PriceText,
-    /// Whether the order rests until another takes it; false when it takes.
+    /// Whether the order rests; false when it takes.
     #[schemars(extend("examples" = [false]))]
     is_maker: bool,
 }

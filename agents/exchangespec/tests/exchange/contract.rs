@@ -76,3 +76,26 @@ async fn every_result_is_what_its_schema_says() {
     }
     house.stop().await;
 }
+
+#[tokio::test]
+async fn a_fee_needs_to_know_who_waits_and_names_the_volume_it_cannot_compute() {
+    let house = House::new(&[]).await;
+    let fees = |args| house.ask("calculate_fees", with_exchange(args));
+    let trade = |side: &str, is_maker: bool| {
+        json!({
+            "symbol": "BTCUSDT", "side": side, "volume": "0.015", "price": "61583.22",
+            "is_maker": is_maker
+        })
+    };
+    let bought = fees(trade("buy", true)).await.unwrap();
+    assert_eq!((&bought["is_maker"], &bought["fee_currency"]), (&json!(true), &json!("BTC")));
+    let mut silent = trade("buy", true);
+    silent.as_object_mut().unwrap().remove("is_maker");
+    let refused = fees(silent).await.unwrap_err();
+    assert_eq!(refused.message, "`is_maker` is missing but is required, for example false");
+    let mut endless = trade("sell", false);
+    endless["volume"] = json!("1234567890123456789.123456");
+    let refused = fees(endless).await.unwrap_err();
+    assert!(refused.message.starts_with("`volume` is 1234567890123456789.123456 but"), "{refused}");
+    house.stop().await;
+}

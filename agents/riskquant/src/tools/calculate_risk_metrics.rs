@@ -23,8 +23,8 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_risk_metrics",
     title: "Portfolio risk metrics",
     description: "Measures a portfolio from the aligned returns of its positions: value, \
-                  volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta against a \
-                  given benchmark, correlation, leverage and concentration, and judges them by the \
+                  volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta, \
+                  correlation, leverage and concentration, and judges them by the \
                   house's limits. Values are decimal text in one currency, negative for a short; \
                   returns are simple fractions of the asset per period; losses are positive. What \
                   cannot be known from what was given is left out.",
@@ -43,22 +43,20 @@ struct Params {
     /// The positions.
     #[schemars(length(min = 1, max = 200))]
     positions: Vec<Position>,
-    /// Simple returns per period of a benchmark, over the same periods. Without it there is no
-    /// beta and no alpha.
+    /// Returns of a benchmark over the same periods. Without it there is no beta and no alpha.
     #[schemars(
         length(min = 2, max = 20_000),
         extend("examples" = [[0.008, -0.004, 0.002, -0.010, 0.006, -0.003]])
     )]
     benchmark_returns: Option<Vec<f64>>,
-    /// Periods in a year: 365 for daily crypto, 252 for shares, 8760 for hours.
+    /// Periods in a year: 365 for days, 8760 for hours.
     #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
     /// Effective risk-free rate per year: 0.04 is 4 %.
     #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: f64,
-    /// Equity of the account, as decimal text in the positions' currency; more than zero. Without
-    /// it returns are measured on the positions' total value, and leverage and the limits on shares
-    /// of equity are not judged.
+    /// Equity of the account, as decimal text; more than zero. Without it returns are measured on
+    /// the positions' total value, and leverage and shares of equity are not judged.
     #[schemars(extend("examples" = ["50000"]))]
     equity: Option<AmountText>,
 }
@@ -102,6 +100,10 @@ struct RiskMetrics {
     /// Gross exposure over equity. Left out without equity.
     #[serde(skip_serializing_if = "Option::is_none")]
     leverage: Option<f64>,
+    /// The share of equity in the largest position, held against max_position_size. Left out
+    /// without equity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_position: Option<f64>,
     /// How many positions there are.
     positions: usize,
     /// How many periods each series has.
@@ -185,6 +187,7 @@ fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<Risk
     let measured = Measured::of(params, &book)?;
     let equity_known = book.measured_on == MeasuredOn::Equity;
     let leverage = equity_known.then(|| ratio(book.gross, book.basis));
+    let max_position = leverage.map(|leverage| leverage * measured.concentration.largest_share);
     let judged = judged(limits, params, &measured, leverage);
     let violations: Vec<LimitViolation> = judged.iter().filter_map(Judged::violation).collect();
     let used: f64 = judged.iter().map(|judged| judged.used().min(1.0)).sum();
@@ -203,6 +206,7 @@ fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<Risk
         gross_exposure: AmountText(book.gross),
         measured_on: book.measured_on,
         leverage,
+        max_position,
         positions: params.positions.len(),
         periods: returns.periods,
         volatility_annual: returns.volatility_annual,

@@ -46,8 +46,7 @@ struct Params {
     /// How the distribution of returns is taken.
     #[schemars(extend("examples" = ["historical"]))]
     method: Method,
-    /// Value held, as decimal text in any one currency; more than zero. With it the losses are
-    /// given as amounts too.
+    /// Value held, as decimal text; more than zero. With it losses are given as amounts too.
     #[schemars(extend("examples" = ["100000"]))]
     portfolio_value: Option<AmountText>,
 }
@@ -69,7 +68,7 @@ struct TailLoss {
     /// How the distribution was taken.
     method: Method,
     /// The confidence level.
-    confidence: f64,
+    confidence_level: f64,
     /// How many periods ahead.
     horizon: u32,
     /// How many returns were given.
@@ -138,7 +137,7 @@ fn calculate_var(limits: &SizingLimits, params: &Params) -> Result<TailLoss, Fai
     let amount = |share| value.map(|v| share_of(v, share).map(AmountText)).transpose();
     Ok(TailLoss {
         method: params.method,
-        confidence: tail.confidence,
+        confidence_level: tail.confidence,
         horizon: tail.horizon_periods,
         observations: tail.observations,
         tail_observations: tail.tail_observations,
@@ -242,7 +241,8 @@ mod tests {
         near(&loss["var_fraction"], 0.041);
         near(&loss["expected_shortfall_fraction"], 0.05);
         near(&loss["tail_observations"], 1.0);
-        assert_eq!(loss["observations"], 10);
+        assert_eq!([&loss["observations"], &loss["horizon"]], [10, 1]);
+        near(&loss["confidence_level"], 0.9);
         assert_eq!(loss["violation"], false);
         assert_eq!(loss.get("var_amount"), None);
         assert_eq!(loss["horizon_rule"], "one period; nothing is scaled");

@@ -24,12 +24,11 @@ const SEED_MAX: u64 = (1 << 53) - 1;
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "monte_carlo_simulation",
     title: "Monte Carlo simulation",
-    description: "Simulates geometric Brownian paths of one asset (initial_value, drift, \
-                  volatility) or of a buy-and-hold portfolio (holdings, correlation) and says where \
-                  it ends. Drift and volatility are per year and continuously \
-                  compounded (0.5 is 50 %); values are in one currency; losses are positive. Every \
-                  figure has its standard error, and the seed that repeats it is reported. It knows \
-                  no jumps, no changing volatility and no fees.",
+    description: "Simulates geometric Brownian paths of one asset, or of correlated holdings, \
+                  bought and held. Drift and volatility are per year and continuously compounded \
+                  (0.5 is 50 %); values are in one currency; losses are positive. Every figure has \
+                  its standard error; the seed that repeats it is reported. It knows no jumps, no \
+                  changing volatility and no fees.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -42,18 +41,17 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Value of the one asset at the start as decimal text, zero or more. Without holdings,
-    /// initial_value, drift and volatility are required; beside holdings they are refused.
+    /// Value of one asset at the start, as decimal text. It, drift and volatility, or holdings: either
+    /// is required, both are refused.
     #[schemars(extend("examples" = ["10000"]))]
     initial_value: Option<AmountText>,
-    /// Its expected growth per year, continuously compounded: 0.1 ends at initial_value x e^0.1
-    /// after a year.
+    /// Expected growth: 0.1 ends at initial_value x e^0.1 after a year.
     #[schemars(extend("examples" = [0.1]))]
     drift: Option<f64>,
-    /// Standard deviation of its log return per root of a year; 0 or more.
+    /// Standard deviation of the log return per root of a year.
     #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
     volatility: Option<f64>,
-    /// What is held at the start, instead of one asset.
+    /// What is held, instead of one asset.
     #[schemars(
         length(min = 1, max = 50),
         extend("examples" = [[
@@ -62,8 +60,8 @@ struct Params {
         ]])
     )]
     holdings: Option<Vec<HoldingParams>>,
-    /// Correlations of the log returns by rows, in the order of holdings; 1 on the diagonal.
-    /// Required for more than one holding, and for holdings only.
+    /// Correlations of the log returns by rows, in the order of holdings; required for more than one
+    /// of them.
     #[schemars(
         length(min = 1, max = 50),
         inner(length(min = 1, max = 50)),
@@ -73,8 +71,7 @@ struct Params {
     /// How far to look, in years; above 0.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
     time_horizon: f64,
-    /// Steps of a path; drawdown is seen at their ends only. Steps times holdings must be at most
-    /// 20000.
+    /// Steps of a path, at whose ends drawdown is seen; times holdings at most 20000.
     #[schemars(range(min = 1, max = 20_000), extend("examples" = [52]))]
     steps: u32,
     /// How many paths are simulated.
@@ -83,11 +80,11 @@ struct Params {
     /// Seed of the random numbers. Without it one is chosen; the result reports it.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
-    /// Confidence of value at risk and expected shortfall, above 0.5 and below 1.
+    /// Confidence of value_at_risk and expected_shortfall.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// Whether every second path mirrors the one before it; num_simulations must then be even. The
-    /// result says whether they did.
+    /// Whether every second path mirrors the one before it, of an even num_simulations. The result
+    /// says whether they did.
     #[schemars(extend("examples" = [true]))]
     antithetic: Option<bool>,
 }
@@ -98,13 +95,13 @@ struct HoldingParams {
     /// What is held.
     #[schemars(length(min = 1, max = 64), extend("examples" = ["BTCUSDT"]))]
     name: String,
-    /// Its value at the start as decimal text, zero or more.
+    /// Its value at the start, as decimal text.
     #[schemars(extend("examples" = ["6000"]))]
     value: AmountText,
-    /// Expected growth per year, continuously compounded: 0.1 ends at value x e^0.1 after a year.
+    /// Its drift, as for one asset.
     #[schemars(extend("examples" = [0.1]))]
     drift: f64,
-    /// Standard deviation of the log return per root of a year; 0 or more.
+    /// Its volatility, as for one asset.
     #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
     volatility: f64,
 }
@@ -112,9 +109,9 @@ struct HoldingParams {
 /// Where what is held ends. Values are in the currency of what was given.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Simulated {
-    /// What was held at the start was worth this; of holdings, in sum.
+    /// Value at the start; of holdings, their sum.
     initial_value: AmountText,
-    /// The holdings, in the order they were given. Left out for one asset without a name.
+    /// The holdings, in the order they were given. Left out for one asset.
     #[serde(skip_serializing_if = "Option::is_none")]
     holdings: Option<Vec<String>>,
     /// How far was looked, in years.

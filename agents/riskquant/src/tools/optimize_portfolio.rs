@@ -18,8 +18,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     title: "Long-only portfolio weights",
     description: "Finds long-only weights that sum to 1: least variance, least variance for a \
                   target return, or the largest Sharpe ratio. Returns are simple fractions per \
-                  period, one aligned series for each asset. The optimum is proved, and its gap \
-                  reported. Expected returns are the sample's means; no fees or turnover are \
+                  period. The optimum is proved, and its gap reported. Expected returns are the sample's means; no fees or turnover are \
                   considered.",
     effect: Effect::Reads,
     open_world: false,
@@ -40,36 +39,36 @@ struct Params {
         extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
     )]
     assets: Vec<String>,
-    /// Simple returns per period, `returns[asset][period]`: one series for each asset, in the order
-    /// of assets, all over the same periods, oldest first.
+    /// Simple returns, `returns[asset][period]`: a series for each of assets, over the same periods,
+    /// oldest first.
     #[schemars(
         length(min = 1, max = 500),
         inner(length(min = 2, max = 20_000)),
         extend("examples" = [[
-            [0.010, -0.005, 0.007, -0.002, 0.004, 0.001],
-            [0.015, -0.012, 0.003, 0.006, -0.004, 0.009],
-            [-0.004, 0.018, -0.011, 0.013, 0.002, -0.003]
+            [0.010, -0.005, 0.007, -0.002],
+            [0.015, -0.012, 0.003, 0.006],
+            [-0.004, 0.018, -0.011, 0.013]
         ]])
     )]
     returns: Vec<Vec<f64>>,
     /// What is sought.
     #[schemars(extend("examples" = ["minimum_variance"]))]
     objective: Objective,
-    /// Expected simple return per period that the portfolio must reach; with the objective
-    /// target_return only, and required there.
+    /// Expected return per period that must be reached; for the objective target_return only, and
+    /// required there.
     #[schemars(extend("examples" = [0.001]))]
     target_return: Option<f64>,
-    /// Effective risk-free rate per year, 0.04 is 4 %; required for maximum_sharpe. With another
-    /// objective the Sharpe ratio is given only when this is.
+    /// Effective risk-free rate per year, 0.04 is 4 %; required for maximum_sharpe. Without it
+    /// there is no sharpe_ratio.
     #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: Option<f64>,
-    /// Least weight of each asset, 0 to 1. Without it weights may be 0.
+    /// Least weight of each asset; without it 0.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.0]))]
     weight_min: Option<f64>,
-    /// Largest weight of each asset, 0 to 1. Without it weights may be 1.
+    /// Largest weight of each asset; without it 1.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
     weight_max: Option<f64>,
-    /// Periods in a year: 365 for daily crypto, 252 for shares, 8760 for hours.
+    /// Periods in a year: 365 for days, 8760 for hours.
     #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
     /// How covariance is estimated.
@@ -82,9 +81,9 @@ struct Params {
 enum Objective {
     /// The least variance.
     MinimumVariance,
-    /// The least variance among portfolios that expect at least target_return.
+    /// The least variance that expects at least target_return.
     TargetReturn,
-    /// The largest expected excess over the risk-free rate per deviation.
+    /// The largest Sharpe ratio.
     MaximumSharpe,
 }
 
@@ -93,9 +92,11 @@ enum Objective {
 enum Covariance {
     /// The sample's, with n - 1.
     Sample,
-    /// Shrunk towards equal variances without correlation (Ledoit & Wolf 2004).
+    /// Shrunk towards equal variances without correlation.
+    // Ledoit & Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices.
     LedoitWolfIdentity,
-    /// Shrunk towards one correlation for all pairs (Ledoit & Wolf 2004).
+    /// Shrunk towards one correlation for all pairs.
+    // Ledoit & Wolf (2004), Honey, I shrunk the sample covariance matrix.
     LedoitWolfConstantCorrelation,
 }
 
@@ -106,8 +107,13 @@ struct Weights {
     objective: Objective,
     /// How covariance was estimated.
     covariance: Covariance,
-    /// The weight of each asset, in the order they were given; they sum to 1.
-    weights: Vec<AssetWeight>,
+    /// The assets, in the order they were given.
+    assets: Vec<String>,
+    /// The weight of each of assets, 0 to 1; they sum to 1.
+    optimal_weights: Vec<f64>,
+    /// The return per period that was to be reached. Left out with another objective.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_return: Option<f64>,
     /// How many periods were given.
     periods: usize,
     /// Expected simple return per period.
@@ -125,6 +131,8 @@ struct Weights {
     /// The pair of assets with the largest absolute correlation. Left out when no pair has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_correlation: Option<CorrelatedPair>,
+    /// Whether its absolute correlation is over the house's max_correlation.
+    correlation_violation: bool,
     /// Figures over the house's limits.
     violations: Vec<LimitViolation>,
     /// How the solver ended by its own account; the gap is what proves the result.
@@ -141,15 +149,6 @@ struct Weights {
     covariance_is_singular: bool,
     /// What was assumed.
     assumptions: Vec<String>,
-}
-
-/// An asset and its weight.
-#[derive(Debug, Serialize, JsonSchema)]
-struct AssetWeight {
-    /// The asset.
-    asset: String,
-    /// Its share of the portfolio, 0 to 1.
-    weight: f64,
 }
 
 /// Two assets and how they move together.
@@ -254,13 +253,12 @@ fn weights(
         .risk_free_rate
         .and((found.volatility > 0.0).then(|| excess / found.volatility * year.sqrt()));
     let violation = pair.as_ref().and_then(|pair| correlation_limit(limits, pair).violation());
-    let named = params.assets.iter().zip(&found.weights);
-    let weights =
-        named.map(|(asset, weight)| AssetWeight { asset: asset.clone(), weight: *weight });
     Weights {
         objective: params.objective,
         covariance: params.covariance,
-        weights: weights.collect(),
+        assets: params.assets.clone(),
+        optimal_weights: found.weights.clone(),
+        target_return: params.target_return,
         periods: params.returns.first().map_or(0, Vec::len),
         expected_return: found.expected_return,
         expected_return_annual: found.expected_return * year,
@@ -268,6 +266,7 @@ fn weights(
         volatility_annual: found.volatility * year.sqrt(),
         sharpe_ratio: sharpe_ratio.filter(|ratio| ratio.is_finite()),
         max_correlation: pair,
+        correlation_violation: violation.is_some(),
         violations: violation.into_iter().collect(),
         solver_status: format!("{:?}", found.status),
         solver_iterations: found.iterations,

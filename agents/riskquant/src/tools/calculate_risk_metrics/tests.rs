@@ -81,6 +81,7 @@ fn beta_is_measured_against_the_benchmark_that_is_given() {
 fn every_broken_limit_is_told_with_both_numbers() {
     let found = metrics(&with(pair(), "equity", json!("300"))).unwrap();
     near(&found["leverage"], 4.0);
+    near(&found["max_position"], 2.0);
     assert_eq!(found["recommendation"], "REDUCE_RISK");
     let violations = found["violations"].as_array().unwrap();
     let limits: Vec<&str> = violations.iter().map(|v| v["limit"].as_str().unwrap()).collect();

@@ -34,7 +34,7 @@ fn refused(args: &Value, message: &str) {
 
 #[track_caller]
 fn weight(found: &Value, asset: usize, expected: f64) {
-    let weight = found["weights"][asset]["weight"].as_f64().unwrap();
+    let weight = found["optimal_weights"][asset].as_f64().unwrap();
     assert!((weight - expected).abs() < 1e-5, "{weight} is not {expected}");
 }
 
@@ -44,8 +44,9 @@ fn the_least_variance_weighs_uncorrelated_assets_by_inverse_variance() {
     let found = weigh(&two("minimum_variance")).unwrap();
     weight(&found, 0, 0.8);
     weight(&found, 1, 0.2);
-    assert_eq!(found["periods"], 4);
-    assert_eq!(found.get("sharpe_ratio"), None);
+    assert_eq!((&found["assets"], &found["periods"]), (&json!(["CALM", "WILD"]), &json!(4)));
+    assert_eq!([found.get("sharpe_ratio"), found.get("target_return")], [None, None]);
+    assert_eq!(found["correlation_violation"], false);
     assert!(found["gap"].as_f64().unwrap() <= 1e-6);
     let (daily, annual) = (&found["volatility"], &found["volatility_annual"]);
     near(annual, daily.as_f64().unwrap() * 365_f64.sqrt());
@@ -66,6 +67,7 @@ fn a_target_return_is_reached() {
     let args = with(two("target_return"), &[("target_return", json!(0.02))]);
     let found = weigh(&args).unwrap();
     weight(&found, 0, 0.5);
+    assert_eq!(found["target_return"], 0.02);
     assert!((found["expected_return"].as_f64().unwrap() - 0.02).abs() < 1e-9);
 }
 
@@ -168,6 +170,7 @@ fn a_correlation_over_the_limit_is_told_with_its_sign_and_judged_without() {
     let opposite = json!([[0.01, -0.01, 0.02], [-0.01, 0.01, -0.021]]);
     let found = weigh(&with(two("minimum_variance"), &[("returns", opposite)])).unwrap();
     assert!(found["max_correlation"]["correlation"].as_f64().unwrap() < -0.99);
+    assert_eq!(found["correlation_violation"], true);
     assert_eq!(found["violations"][0]["limit"], "max_correlation");
     near(&found["violations"][0]["allowed"], 0.7);
 }
