@@ -2,7 +2,7 @@
 //!
 //! `UPDATE=1 cargo test -p tidy` writes what is generated anew.
 
-#![expect(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "an unwrap that fails is a test that fails")]
 
 mod configuration;
 mod deployment;
