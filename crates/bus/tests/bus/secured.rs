@@ -76,13 +76,13 @@ async fn an_inbox_that_the_access_rules_forbid_is_refused_at_once() {
     assert!(refused.message.contains("NOPERM"), "{refused}");
 }
 
-/// The access rules of `docs/PROTOCOL.md` for an agent that is asked.
+/// The access rules of `docs/PROTOCOL.md` for an agent that `tester` asks.
 pub(crate) fn agent_rules(agent: &str) -> String {
     format!(
         "+hello +ping +client|reply +subscribe +unsubscribe \
          &bot4:rpc:{agent}:* &bot4:reply:{agent}:* \
          (+set +del ~bot4:presence:{agent}:*) \
-         (+publish &bot4:reply:* &bot4:topic:{agent}:*)"
+         (+publish &bot4:reply:tester:* &bot4:reply:{agent}:* &bot4:topic:{agent}:*)"
     )
 }
 
@@ -143,6 +143,7 @@ async fn the_least_access_rules_forbid_the_rest() {
         "PSUBSCRIBE bot4:*",
         "PUBLISH bot4:rpc:riskquant:1 x",
         "PUBLISH bot4:topic:riskquant:presence x",
+        "PUBLISH bot4:reply:coordinator:1 x",
         "SET bot4:presence:riskquant:1 x",
         "GET bot4:presence:probe:1",
         "SET bot4:rpc:probe:1 x",
