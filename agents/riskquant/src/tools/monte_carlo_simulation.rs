@@ -41,8 +41,8 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Value of one asset at the start, as decimal text. It, drift and volatility, or holdings: either
-    /// is required, both are refused.
+    /// Value of one asset at the start, as decimal text. Give this, drift and volatility, or give
+    /// holdings.
     #[schemars(extend("examples" = ["10000"]))]
     initial_value: Option<AmountText>,
     /// Expected growth: 0.1 ends at initial_value x e^0.1 after a year.
@@ -186,15 +186,15 @@ impl<'a> Held<'a> {
         if let Some(holdings) = holdings {
             let given = [
                 ("initial_value", initial_value.map(|AmountText(value)| value.to_string())),
-                ("drift", drift.map(|value| value.to_string())),
-                ("volatility", volatility.map(|value| value.to_string())),
+                ("drift", drift.map(|value| json!(value).to_string())),
+                ("volatility", volatility.map(|value| json!(value).to_string())),
             ];
             let violations: Vec<Violation> =
                 given.into_iter().filter_map(|(name, value)| Some(beside(name, value?))).collect();
-            return match violations.is_empty() {
-                true => Ok(Self::Several(holdings)),
-                false => Err(Failure::invalid_params(violations)),
-            };
+            if violations.is_empty() {
+                return Ok(Self::Several(holdings));
+            }
+            return Err(Failure::invalid_params(violations));
         }
         let (Some(AmountText(value)), Some(drift), Some(volatility)) =
             (*initial_value, *drift, *volatility)

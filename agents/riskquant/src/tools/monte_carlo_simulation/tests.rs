@@ -113,8 +113,8 @@ fn both_forms_are_refused_with_each_field_that_is_too_many() {
          for one asset without holdings; leave out either",
     );
     refused(
-        &with(listed(0.1, 0.5), "drift", json!(0.2)),
-        "`drift` is 0.2 but is for one asset without holdings; leave out either",
+        &with(listed(0.1, 0.5), "drift", json!(-1e300)),
+        "`drift` is -1e+300 but is for one asset without holdings; leave out either",
     );
     refused(
         &with(one(0.1, 0.5), "correlation", json!([[1.0]])),
