@@ -110,7 +110,7 @@ pub(crate) struct Remote {
 pub(crate) struct UpOptions {
     #[command(flatten)]
     pub(crate) options: agent::Options,
-    /// The paper venue's market: sim, sim:SEED or replay:FILE[,FILE]
+    /// The paper venue's market: sim, sim:SEED, or replay: and files with commas between
     #[arg(long, value_name = "MARKET")]
     pub(crate) market: Option<String>,
     /// How fast a recording runs: a factor such as 1 or 10, or max
