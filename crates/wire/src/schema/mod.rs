@@ -1,14 +1,14 @@
 //! JSON Schemas in the plain shapes that every MCP client accepts, and checking against them.
 //!
 //! Clients drop a tool, or all tools, over shapes that are legal JSON Schema: a `$ref`, a list of
-//! types, `anyOf` at the top, an output that is no object. So [`of`] rewrites what `schemars`
+//! types, `anyOf` at the top, an output that is no object. So [`plain()`] rewrites what `schemars`
 //! derives until only these keywords are left: `type`, `description`, `properties`, `required`,
 //! `additionalProperties`, `items`, `enum`, `minimum`, `maximum`, `exclusiveMinimum`,
 //! `exclusiveMaximum`, `minItems`, `maxItems`, `minLength`, `maxLength`, `pattern`, `examples`.
 //!
 //! # Invariants
 //!
-//! * A schema from [`of`] has an object at the top and no keyword outside that list.
+//! * A schema from [`plain()`] has an object at the top and no keyword outside that list.
 //! * [`check`] holds every one of these keywords but `pattern`: patterned texts are read by their
 //!   own types, whose errors say more.
 
