@@ -146,7 +146,13 @@ main() {
   case ${1:-} in
     '') all ;;
     --quick) shift; quick "$@" ;;
-    --benchmark) shift; need; exec cargo run --release --locked --quiet -p bench -- all "$@" ;;
+    --benchmark)
+      shift
+      need
+      # The programs that are measured stand beside the one that measures.
+      cargo build --release --locked --quiet -p bench -p cli -p coordinator -p riskquant
+      exec cargo run --release --locked --quiet -p bench -- all "$@"
+      ;;
     --compose) shift; exec bash deploy/test-compose.sh "$@" ;;
     -h | --help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
     *) die "unknown option $1; see --help" ;;
