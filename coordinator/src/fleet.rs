@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
+use telemetry::Metrics;
 use tokio::sync::watch;
 use wire::{Code, Failure, Traceparent};
 
@@ -64,6 +65,7 @@ pub trait Tools: fmt::Debug + Send + Sync + 'static {
 pub struct Fleet {
     pub(crate) client: Arc<Client>,
     pub(crate) catalogue: watch::Receiver<Arc<Catalogue>>,
+    pub(crate) metrics: Metrics,
 }
 
 impl Tools for Fleet {
@@ -96,7 +98,10 @@ impl Fleet {
             command_id: command_id.clone(),
             traceparent: Some(trace.unwrap_or_else(Traceparent::random)),
         };
-        match self.client.call(&listed.agent, &listed.info.name, args, &options).await {
+        let answer = self.client.call(&listed.agent, &listed.info.name, args, &options).await;
+        let outcome = answer.as_ref().map_or_else(|failure| failure.code.word(), |_| "ok");
+        self.metrics.call_passed_on(&agent, &tool, outcome);
+        match answer {
             Ok(result) => Ok(Called { result, command_id }),
             Err(failure) => Err(CallFailure { failure, command_id }),
         }

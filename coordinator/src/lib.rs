@@ -13,6 +13,7 @@
 
 mod catalogue;
 mod fleet;
+mod front;
 mod guard;
 mod http;
 pub mod mcp;

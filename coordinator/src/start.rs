@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{AgentName, PresenceState};
 
+use crate::front::Front;
 use crate::http::{Shared, routes};
 use crate::{Catalogue, Fleet, Guard};
 
@@ -91,6 +92,10 @@ pub fn token(config: &Config, state_dir: &Path, listen: SocketAddr) -> Result<St
 /// [`StartError`].
 pub async fn start(options: Options) -> Result<Coordinator, StartError> {
     let Options { config, listen, token, bus, clock, metrics } = options;
+    // The address first: while the bus is away, whoever asks is told so.
+    let front = Front::new(bus.clone());
+    let http = serve_http(listen, front.routes()).await?;
+    tracing::info!(address = %http.address, "the coordinator listens");
     let client = Arc::new(Client::start(&bus, &name()).await.map_err(StartError::Bus)?);
     let (tell, catalogue) = watch::channel(Arc::new(Catalogue::default()));
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -101,10 +106,9 @@ pub async fn start(options: Options) -> Result<Coordinator, StartError> {
         &config.http.allowed_hosts,
         &config.http.allowed_origins,
     );
-    let fleet = Arc::new(Fleet { client, catalogue });
+    let fleet = Arc::new(Fleet { client, catalogue, metrics: metrics.clone() });
     let shared = Shared { fleet, bus, clock, metrics };
-    let http = serve_http(listen, routes(shared, &guard, stop.clone())).await?;
-    tracing::info!(address = %http.address, "the coordinator listens");
+    front.opens(routes(shared, &guard, stop.clone()));
     Ok(Coordinator { address: http.address, http, stop, tasks })
 }
 

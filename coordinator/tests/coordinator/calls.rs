@@ -93,7 +93,49 @@ async fn what_happened_is_counted() {
     for line in [
         "tool_calls_total{agent=\"probe\",outcome=\"ok\",tool=\"echo\"} 1",
         "tool_calls_total{agent=\"probe\",outcome=\"invalid_params\",tool=\"echo\"} 1",
+        "coordinator_tool_calls_total{agent=\"probe\",outcome=\"ok\",tool=\"echo\"} 1",
+        "coordinator_tool_calls_total{agent=\"probe\",outcome=\"invalid_params\",tool=\"echo\"} 1",
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_bus_is_away_whoever_asks_is_told_so() {
+    // A second test of this process finds it installed.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let (redis, http) = (testkit::free_port(), testkit::free_port());
+    let clock = std::sync::Arc::new(testkit::WallClock);
+    let url = format!("redis://127.0.0.1:{redis}").parse().unwrap();
+    let bus = bus::Bus::redis(url, &"coordinator".parse().unwrap(), clock.clone());
+    let options = coordinator::Options {
+        config: std::sync::Arc::default(),
+        listen: format!("127.0.0.1:{http}").parse().unwrap(),
+        token: TOKEN.to_owned(),
+        bus,
+        clock,
+        metrics: telemetry::Metrics::new(),
+    };
+    let asked = async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let ask = async |path: &str| {
+            let url = format!("http://127.0.0.1:{http}{path}");
+            loop {
+                if let Ok(response) = client.get(&url).send().await {
+                    break (response.status(), response.text().await.unwrap());
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        assert_eq!(ask("/health").await.0, StatusCode::OK);
+        for path in ["/ready", "/status", "/mcp"] {
+            let (status, says) = ask(path).await;
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert!(says.contains("the bus is down"), "{says}");
+        }
+    };
+    tokio::select! {
+        started = coordinator::start(options) => panic!("it started without a bus: {started:?}"),
+        () = asked => {}
     }
 }

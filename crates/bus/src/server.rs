@@ -421,3 +421,6 @@ fn reply_to_of(payload: &[u8]) -> Option<String> {
     }
     Some(serde_json::from_slice::<Outer>(payload).ok()?.params.meta.reply_to)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ struct Families {
     tool_seconds: HistogramVec,
     tool_panics: IntCounterVec,
     tool_calls_in_flight: IntGaugeVec,
+    calls_passed_on: IntCounterVec,
     mcp_messages: IntCounterVec,
     mcp_latency: HistogramVec,
     bus_events: IntCounterVec,
@@ -79,6 +80,11 @@ impl Metrics {
                 "Tool calls that are worked on now.",
                 &["agent"],
             ),
+            calls_passed_on: counter(
+                "coordinator_tool_calls_total",
+                "Tool calls that the coordinator passed on, by what came of them for the caller.",
+                &["agent", "tool", "outcome"],
+            ),
             mcp_messages: counter(
                 "mcp_messages_total",
                 "MCP messages by method and outcome.",
@@ -106,6 +112,12 @@ impl Metrics {
     pub fn tool_call(&self, agent: &str, tool: &str, outcome: &str, took: Duration) {
         self.0.tool_calls.with_label_values(&[agent, tool, outcome]).inc();
         self.0.tool_seconds.with_label_values(&[agent, tool]).observe(took.as_secs_f64());
+    }
+
+    /// The coordinator passed a tool call on, and this came of it for the caller. An agent counts the
+    /// calls that it ran; this also counts those that reached none.
+    pub fn call_passed_on(&self, agent: &str, tool: &str, outcome: &str) {
+        self.0.calls_passed_on.with_label_values(&[agent, tool, outcome]).inc();
     }
 
     /// A tool panicked.
