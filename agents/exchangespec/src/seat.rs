@@ -4,7 +4,6 @@
 //! ownership is lost, values the account, asks about unknown outcomes, and says how all of it is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -67,11 +66,12 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
     let limits = config.limits().map_err(|error| failed(&error))?;
     let plan = MarketPlan::read(&config.venue)?;
     let deposits = deposits(&config.venue.deposits, &plan.instruments())?;
-    let address = config.journal().map_err(|error| failed(&error))?;
-    let address = match address {
-        Some(address) => address,
-        None => file_address(&environment.state_dir)?,
-    };
+    let state_dir = &environment.state_dir;
+    if config.journal().map_err(|error| failed(&error))?.is_none() {
+        std::fs::create_dir_all(state_dir)
+            .map_err(|error| OpenError(format!("state folder {}: {error}", state_dir.display())))?;
+    }
+    let address = config.journal_address(state_dir).map_err(|error| failed(&error))?;
     let journal = Journal::open(&address).await.map_err(|error| failed(&error))?;
     // Works once in the life of a journal; a state that is lost later stays lost until a person
     // halts or resumes.
@@ -98,13 +98,6 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
         .with_journal(journal, clock)
         .with_status(seen)
         .on_close(move || closing.close(stop).boxed()))
-}
-
-/// The journal of one machine: a file in the state folder.
-fn file_address(state_dir: &Path) -> Result<String, OpenError> {
-    std::fs::create_dir_all(state_dir)
-        .map_err(|error| OpenError(format!("state folder {}: {error}", state_dir.display())))?;
-    Ok(format!("sqlite:{}", state_dir.join("journal.db").display()))
 }
 
 fn deposits(

@@ -284,6 +284,16 @@ impl Config {
     pub fn journal(&self) -> Result<Option<String>, ConfigError> {
         given("journal", "url", self.journal.url.as_deref(), self.journal.url_file.as_deref())
     }
+
+    /// The address of the journal: as configured, or its file in the state folder. Whoever writes
+    /// orders and whoever halts them must find the same one.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn journal_address(&self, state_dir: &Path) -> Result<String, ConfigError> {
+        let file = || format!("sqlite:{}", state_dir.join("journal.db").display());
+        Ok(self.journal()?.unwrap_or_else(file))
+    }
 }
 
 /// A value that stands here or in a file of its own.

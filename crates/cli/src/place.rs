@@ -4,8 +4,6 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use agent::Config;
-
 /// The folder for state: as given, or in the user's data folder.
 pub(crate) fn state_dir(given: Option<&Path>) -> Result<PathBuf, String> {
     if let Some(dir) = given {
@@ -33,10 +31,4 @@ pub(crate) fn is_writable(dir: &Path) -> Result<(), String> {
     let probe = dir.join(".bot4-probe");
     let written = fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe));
     written.map_err(|error| error.to_string())
-}
-
-/// The address of the journal: configured, or a file in the state folder.
-pub(crate) fn journal_address(config: &Config, state_dir: &Path) -> Result<String, String> {
-    let given = config.journal().map_err(|error| error.to_string())?;
-    Ok(given.unwrap_or_else(|| format!("sqlite:{}", state_dir.join("journal.db").display())))
 }

@@ -15,7 +15,7 @@ use telemetry::SystemClock;
 
 use crate::arguments::{DoctorOptions, Remote, State};
 use crate::output;
-use crate::place::{is_writable, journal_address, make_state_dir, state_dir};
+use crate::place::{is_writable, make_state_dir, state_dir};
 use crate::remote::Coordinator;
 
 /// How long a server may take to show that it is there.
@@ -102,7 +102,7 @@ fn token(config: &Config, dir: &Path) -> Result<String, String> {
 }
 
 async fn journal(config: &Config, dir: &Path) -> Result<String, String> {
-    let address = journal_address(config, dir)?;
+    let address = config.journal_address(dir).map_err(|error| error.to_string())?;
     if let Some(path) = address.strip_prefix("sqlite:")
         && !Path::new(path).exists()
     {

@@ -12,7 +12,7 @@ use telemetry::SystemClock;
 
 use crate::arguments::{HaltOptions, Local};
 use crate::output;
-use crate::place::{journal_address, make_state_dir, state_dir};
+use crate::place::{make_state_dir, state_dir};
 
 pub(crate) async fn halt(options: HaltOptions, as_json: bool) -> ExitCode {
     let HaltOptions { local, reason } = options;
@@ -39,7 +39,7 @@ async fn change(
     let config = Config::load(&local.options.sources()).map_err(|error| error.to_string())?;
     let dir = state_dir(config.state.dir.as_deref())?;
     make_state_dir(&dir)?;
-    let address = journal_address(&config, &dir)?;
+    let address = config.journal_address(&dir).map_err(|error| error.to_string())?;
     let journal = Journal::open(&address).await.map_err(|error| error.to_string())?;
     let by = std::env::var_os("USER").map(|user| user.to_string_lossy().into_owned());
     let by = format!("{} by bot4", by.as_deref().unwrap_or("somebody"));
