@@ -3,7 +3,9 @@
 use rust_decimal::Decimal;
 use thiserror::Error;
 
-use crate::{Amount, Asset, NewOrder, OrderKind, Overflow, Price, Quantity, Rate, Symbol};
+use crate::{
+    Amount, Asset, NewOrder, OrderKind, Overflow, Price, Quantity, Rate, Side, Symbol, Trigger,
+};
 
 /// A pair of assets with the venue's rules for orders in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,55 @@ pub struct Instrument {
     pub maker_fee: Rate,
     /// Share of the received asset that an order pays which takes liquidity.
     pub taker_fee: Rate,
+    /// What not every venue restricts.
+    pub filters: Filters,
+}
+
+/// Rules that a venue may have; what is `None` is not restricted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filters {
+    /// Lowest price of an order.
+    pub price_min: Option<Price>,
+    /// Highest price of an order.
+    pub price_max: Option<Price>,
+    /// How far a price may be from the market's.
+    pub price_band: Option<PriceBand>,
+    /// Largest quantity of a market order.
+    pub market_quantity_max: Option<Quantity>,
+    /// Largest value of an order in the quote asset.
+    pub notional_max: Option<Amount>,
+    /// How far a trailing order may follow.
+    pub trailing: Option<TrailingRange>,
+    /// How many orders may be open.
+    pub orders_max: Option<u32>,
+    /// How many sleeping orders may be open.
+    pub stop_orders_max: Option<u32>,
+    /// How much of the base asset may be held and ordered.
+    pub position_max: Option<Quantity>,
+    /// Why orders are not taken now, in the venue's word; `None` while they are.
+    pub closed: Option<Box<str>>,
+}
+
+/// How far a price may be from the market's, as factors of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceBand {
+    /// Lowest factor for a buy.
+    pub bid_down: Decimal,
+    /// Highest factor for a buy.
+    pub bid_up: Decimal,
+    /// Lowest factor for a sell.
+    pub ask_down: Decimal,
+    /// Highest factor for a sell.
+    pub ask_up: Decimal,
+}
+
+/// How far a trailing order may follow, in hundredths of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrailingRange {
+    /// The smallest distance.
+    pub bips_min: u32,
+    /// The largest distance.
+    pub bips_max: u32,
 }
 
 /// Which filter an order fails, with the numbers.
@@ -69,6 +120,58 @@ pub enum FilterFailure {
         /// Smallest allowed.
         min: Amount,
     },
+    /// The price is out of range.
+    #[error("PRICE_FILTER: price {price} is not between {min} and {max}")]
+    PriceRange {
+        /// The order's price.
+        price: Price,
+        /// Lowest allowed.
+        min: Price,
+        /// Highest allowed.
+        max: Price,
+    },
+    /// The price is too far from the market.
+    #[error("PERCENT_PRICE_BY_SIDE: price {price} is not between {min} and {max}")]
+    PercentPrice {
+        /// The order's price.
+        price: Price,
+        /// Lowest allowed now.
+        min: Price,
+        /// Highest allowed now.
+        max: Price,
+    },
+    /// A market order is too large.
+    #[error("MARKET_LOT_SIZE: quantity {quantity} of a market order is more than {max}")]
+    MarketQuantity {
+        /// The order's quantity.
+        quantity: Quantity,
+        /// Largest allowed.
+        max: Quantity,
+    },
+    /// The order is worth too much.
+    #[error("NOTIONAL: the order is worth {notional} and the largest allowed is {max}")]
+    NotionalMax {
+        /// What the order is worth.
+        notional: Amount,
+        /// Largest allowed.
+        max: Amount,
+    },
+    /// A trailing distance is out of range.
+    #[error("TRAILING_DELTA: {bips} bips are not between {} and {}", .range.bips_min, .range.bips_max)]
+    Trailing {
+        /// The order's distance.
+        bips: u32,
+        /// What is allowed.
+        range: TrailingRange,
+    },
+    /// The venue takes no orders in the symbol now.
+    #[error("MARKET_CLOSED: the venue says {status} of {symbol}")]
+    Closed {
+        /// The symbol.
+        symbol: Symbol,
+        /// The venue's word.
+        status: Box<str>,
+    },
     /// The order's value cannot be held in 28 digits.
     #[error("NOTIONAL: price times quantity has more than 28 digits")]
     Overflow,
@@ -77,22 +180,84 @@ pub enum FilterFailure {
 // === impl Instrument ===
 
 impl Instrument {
-    /// Checks an order against every filter.
+    /// Checks an order against every filter that needs no more than the market's price.
     ///
-    /// `reference` is the price that a market order is valued at.
+    /// `reference` is the price that a market order is valued at and that price bands are around.
     ///
     /// # Errors
-    /// The first [`FilterFailure`] in the order price, quantity, notional.
+    /// The first [`FilterFailure`] in the order status, prices, quantity, notional.
     pub fn check(&self, order: &NewOrder, reference: Price) -> Result<(), FilterFailure> {
-        let price = match order.kind {
-            OrderKind::Limit { price, .. } => {
-                if !is_multiple(price.decimal(), self.tick_size.decimal()) {
-                    return Err(FilterFailure::Tick { price, tick_size: self.tick_size });
-                }
-                price
-            }
-            OrderKind::Market => reference,
+        if let Some(status) = &self.filters.closed {
+            let (symbol, status) = (self.symbol.clone(), status.clone());
+            return Err(FilterFailure::Closed { symbol, status });
+        }
+        for price in [order.kind.limit_price(), order.kind.trigger_price()].into_iter().flatten() {
+            self.check_price(price)?;
+        }
+        if let Some(price) = order.kind.limit_price() {
+            // A sleeping order is judged where it wakes.
+            self.check_band(order.side, price, order.kind.trigger_price().unwrap_or(reference))?;
+        }
+        self.check_trailing(&order.kind)?;
+        self.check_quantity(order)?;
+        let price = order.kind.named_price().unwrap_or(reference);
+        let notional = price.notional(order.quantity).or(Err(FilterFailure::Overflow))?;
+        if notional < self.notional_min {
+            return Err(FilterFailure::Notional { notional, min: self.notional_min });
+        }
+        match self.filters.notional_max {
+            Some(max) if notional > max => Err(FilterFailure::NotionalMax { notional, max }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_price(&self, price: Price) -> Result<(), FilterFailure> {
+        if !is_multiple(price.decimal(), self.tick_size.decimal()) {
+            return Err(FilterFailure::Tick { price, tick_size: self.tick_size });
+        }
+        let min = self.filters.price_min.unwrap_or(self.tick_size);
+        let max = self.filters.price_max.unwrap_or(price);
+        if price < min || price > max {
+            return Err(FilterFailure::PriceRange { price, min, max });
+        }
+        Ok(())
+    }
+
+    fn check_band(&self, side: Side, price: Price, reference: Price) -> Result<(), FilterFailure> {
+        let Some(band) = self.filters.price_band else { return Ok(()) };
+        let (down, up) = match side {
+            Side::Buy => (band.bid_down, band.bid_up),
+            Side::Sell => (band.ask_down, band.ask_up),
         };
+        let tick = self.tick_size.decimal();
+        let edge = |factor: Decimal, round: fn(&Decimal) -> Decimal| {
+            let value = reference.decimal().checked_mul(factor)?;
+            let ticks = round(&value.checked_div(tick)?);
+            Price::try_new(ticks.checked_mul(tick)?).ok()
+        };
+        // Within a tick of zero the lowest price there is counts.
+        let min = edge(down, Decimal::ceil).unwrap_or(self.tick_size);
+        let max = edge(up, Decimal::floor).ok_or(FilterFailure::Overflow)?;
+        if price < min || price > max {
+            return Err(FilterFailure::PercentPrice { price, min, max });
+        }
+        Ok(())
+    }
+
+    fn check_trailing(&self, kind: &OrderKind) -> Result<(), FilterFailure> {
+        let OrderKind::Stop { trigger: Trigger::Trailing { delta_bips: bips, .. }, .. } = *kind
+        else {
+            return Ok(());
+        };
+        match self.filters.trailing {
+            Some(range) if bips < range.bips_min || bips > range.bips_max => {
+                Err(FilterFailure::Trailing { bips, range })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_quantity(&self, order: &NewOrder) -> Result<(), FilterFailure> {
         let quantity = order.quantity;
         if quantity < self.quantity_min || quantity > self.quantity_max {
             let (min, max) = (self.quantity_min, self.quantity_max);
@@ -101,11 +266,13 @@ impl Instrument {
         if !is_multiple(quantity.decimal(), self.step_size.decimal()) {
             return Err(FilterFailure::Step { quantity, step_size: self.step_size });
         }
-        let notional = price.notional(quantity).or(Err(FilterFailure::Overflow))?;
-        if notional < self.notional_min {
-            return Err(FilterFailure::Notional { notional, min: self.notional_min });
+        let takes = matches!(order.kind, OrderKind::Market | OrderKind::Stop { limit: None, .. });
+        match self.filters.market_quantity_max {
+            Some(max) if takes && quantity > max => {
+                Err(FilterFailure::MarketQuantity { quantity, max })
+            }
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// The price as a whole number of ticks; `None` off the grid.
@@ -154,7 +321,7 @@ fn units(value: Decimal, unit: Decimal) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Side, TimeInForce};
+    use crate::{StopLimit, StopRole, TimeInForce};
     use proptest::prelude::*;
 
     fn btcusdt() -> Instrument {
@@ -169,6 +336,7 @@ mod tests {
             notional_min: "5".parse().unwrap(),
             maker_fee: "0.001".parse().unwrap(),
             taker_fee: "0.001".parse().unwrap(),
+            filters: Filters::default(),
         }
     }
 
@@ -222,6 +390,75 @@ mod tests {
         let order = NewOrder { kind: OrderKind::Market, ..limit("1", "0.00008") };
         assert!(btcusdt().check(&order, "60000".parse().unwrap()).is_err());
         assert!(btcusdt().check(&order, "62500".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn what_a_venue_restricts_beyond_the_grid_is_checked_too() {
+        let mut listed = btcusdt();
+        listed.filters = Filters {
+            price_max: Some("100000".parse().unwrap()),
+            price_band: Some(PriceBand {
+                bid_down: Decimal::new(2, 1),
+                bid_up: Decimal::new(12, 1),
+                ask_down: Decimal::new(8, 1),
+                ask_up: Decimal::new(5, 0),
+            }),
+            market_quantity_max: Some("10".parse().unwrap()),
+            notional_max: Some("900000".parse().unwrap()),
+            trailing: Some(TrailingRange { bips_min: 10, bips_max: 2000 }),
+            ..Filters::default()
+        };
+        let reference: Price = "60000".parse().unwrap();
+        let told = |listed: &Instrument, order: &NewOrder| {
+            listed
+                .check(order, reference)
+                .map_or_else(|failure| failure.to_string(), |()| "ok".into())
+        };
+        let market = |quantity| NewOrder { kind: OrderKind::Market, ..limit("1", quantity) };
+        let stop = |trigger, price: Option<&str>| NewOrder {
+            kind: OrderKind::Stop {
+                role: StopRole::StopLoss,
+                trigger,
+                limit: price.map(|price| StopLimit {
+                    price: price.parse().unwrap(),
+                    time_in_force: TimeInForce::GoodTilCanceled,
+                }),
+            },
+            ..limit("1", "0.001")
+        };
+        let trailing = |delta_bips| Trigger::Trailing { delta_bips, activation: None };
+        let cases = [
+            (
+                limit("100000.01", "0.001"),
+                "PRICE_FILTER: price 100000.01 is not between 0.01 and 100000",
+            ),
+            (limit("72000", "0.001"), "ok"),
+            (
+                limit("72000.01", "0.001"),
+                "PERCENT_PRICE_BY_SIDE: price 72000.01 is not between 12000 and 72000",
+            ),
+            (
+                market("10.00001"),
+                "MARKET_LOT_SIZE: quantity 10.00001 of a market order is more than 10",
+            ),
+            (
+                limit("60000", "15.00001"),
+                "NOTIONAL: the order is worth 900000.6 and the largest allowed is 900000",
+            ),
+            (stop(trailing(9), None), "TRAILING_DELTA: 9 bips are not between 10 and 2000"),
+            (stop(trailing(10), None), "ok"),
+            // Judged where it wakes, not where the market is.
+            (stop(Trigger::Price("80000".parse().unwrap()), Some("90000")), "ok"),
+            (
+                stop(Trigger::Price("80000.001".parse().unwrap()), None),
+                "PRICE_FILTER: price 80000.001 is not a multiple of the tick size 0.01",
+            ),
+        ];
+        for (order, expect) in cases {
+            assert_eq!(told(&listed, &order), expect, "{order:?}");
+        }
+        listed.filters.closed = Some("BREAK".into());
+        assert_eq!(told(&listed, &market("1")), "MARKET_CLOSED: the venue says BREAK of BTCUSDT");
     }
 
     #[test]

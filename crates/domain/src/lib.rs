@@ -25,12 +25,14 @@ mod order;
 mod symbol;
 
 pub use clock::{Clock, ManualClock, Timestamp};
-pub use instrument::{FilterFailure, Instrument};
-pub use market::{BookLevel, BookSnapshot, LevelChange, MarketEvent, MarketEventKind};
+pub use instrument::{FilterFailure, Filters, Instrument, PriceBand, TrailingRange};
+pub use market::{
+    BookLevel, BookSnapshot, Candle, LevelChange, MarketEvent, MarketEventKind, MarketTrade, Ticker,
+};
 pub use money::{Amount, MoneyError, Overflow, Price, Quantity, Rate};
 pub use order::{
-    ClientOrderId, CommandId, Fill, IdError, Liquidity, NewOrder, OrderId, OrderKind, Side,
-    TimeInForce,
+    ClientOrderId, CommandId, Fill, IdError, Liquidity, ListShape, NewOrder, NewOrderList, OrderId,
+    OrderKind, Side, StopLimit, StopRole, TimeInForce, Trigger,
 };
 pub use rust_decimal::Decimal;
 pub use symbol::{Asset, Symbol, SymbolError};

@@ -4,7 +4,7 @@
 //! updates carry the quantity that a level has now, not the difference, so a consumer that applies
 //! one twice is still right.
 
-use crate::{Price, Quantity, Side, Symbol, Timestamp};
+use crate::{Amount, Price, Quantity, Side, Symbol, Timestamp};
 
 /// A price and what is displayed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,67 @@ pub enum MarketEventKind {
         /// Levels of sellers.
         asks: Vec<LevelChange>,
     },
+}
+
+/// One trade of the market, whoever made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketTrade {
+    /// The venue's number of the trade.
+    pub trade_id: u64,
+    /// At which price.
+    pub price: Price,
+    /// How much of the base asset.
+    pub quantity: Quantity,
+    /// What the order did that came second.
+    pub taker: Side,
+    /// When, by the venue's clock.
+    pub at: Timestamp,
+}
+
+/// What a span of time traded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candle {
+    /// When the span began.
+    pub open_time: Timestamp,
+    /// The last moment of the span.
+    pub close_time: Timestamp,
+    /// Price of the first trade.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Price of the last trade.
+    pub close: Price,
+    /// How much of the base asset traded.
+    pub volume: Amount,
+    /// What that was worth in the quote asset.
+    pub quote_volume: Amount,
+    /// How many trades.
+    pub trades: u64,
+}
+
+/// The last 24 hours of an instrument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticker {
+    /// Which instrument.
+    pub symbol: Symbol,
+    /// Price of the last trade; `None` before the first.
+    pub last: Option<Price>,
+    /// Price of the first trade.
+    pub open: Option<Price>,
+    /// Highest price.
+    pub high: Option<Price>,
+    /// Lowest price.
+    pub low: Option<Price>,
+    /// How much of the base asset traded.
+    pub volume: Amount,
+    /// What that was worth in the quote asset.
+    pub quote_volume: Amount,
+    /// How many trades.
+    pub trades: u64,
+    /// The end of the span, by the venue's clock.
+    pub at: Timestamp,
 }
 
 // === impl BookSnapshot ===

@@ -43,6 +43,47 @@ pub enum OrderKind {
         /// Refused rather than taking liquidity.
         post_only: bool,
     },
+    /// Sleeps until the market reaches its trigger; then a market order, or a limit order.
+    Stop {
+        /// Which side of the market the trigger is on.
+        role: StopRole,
+        /// What wakes it.
+        trigger: Trigger,
+        /// What it is once awake; `None` for a market order.
+        limit: Option<StopLimit>,
+    },
+}
+
+/// What a sleeping order is for, which says on which side of the market its trigger must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopRole {
+    /// Limits a loss: a sell wakes below the market, a buy above it.
+    StopLoss,
+    /// Takes a profit: a sell wakes above the market, a buy below it.
+    TakeProfit,
+}
+
+/// What wakes a sleeping order: the price of the last trade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// A trade at this price or beyond it.
+    Price(Price),
+    /// A trade that is this far back from the best price since the order came.
+    Trailing {
+        /// The distance, in hundredths of a percent.
+        delta_bips: u32,
+        /// The price from which on the best price is followed; `None` for at once.
+        activation: Option<Price>,
+    },
+}
+
+/// The limit order that a sleeping order becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StopLimit {
+    /// The worst acceptable price.
+    pub price: Price,
+    /// How long it may wait once awake.
+    pub time_in_force: TimeInForce,
 }
 
 /// An order that somebody wants to send.
@@ -56,8 +97,48 @@ pub struct NewOrder {
     pub side: Side,
     /// How much of the base asset.
     pub quantity: Quantity,
-    /// Market or limit.
+    /// Market, limit or stop.
     pub kind: OrderKind,
+}
+
+/// Orders that belong together, sent as one: the end of one decides about the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrderList {
+    /// The name we give the list.
+    pub client_list_id: ClientOrderId,
+    /// How its orders belong together, which says how many there are.
+    pub shape: ListShape,
+}
+
+/// How the orders of a list belong together.
+///
+/// All are of one symbol. An exit is a pair of orders of one side and quantity, one above the
+/// market and one below it, of which only one can trade.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListShape {
+    /// One cancels the other.
+    Oco {
+        /// The order above the market.
+        above: NewOrder,
+        /// The order below the market.
+        below: NewOrder,
+    },
+    /// One triggers the other: the second is sent in when the first is filled.
+    Oto {
+        /// The order that is sent in at once.
+        working: NewOrder,
+        /// The order that follows.
+        pending: NewOrder,
+    },
+    /// A bracket: one triggers a pair of which one cancels the other.
+    Otoco {
+        /// The order that is sent in at once.
+        working: NewOrder,
+        /// The exit above the market.
+        above: NewOrder,
+        /// The exit below the market.
+        below: NewOrder,
+    },
 }
 
 /// Who was there first in a trade.
@@ -154,6 +235,73 @@ macro_rules! id_type {
 
 id_type!(ClientOrderId, 36);
 id_type!(CommandId, 64);
+
+// === impl OrderKind ===
+
+impl OrderKind {
+    /// The worst price that the order accepts; `None` where it names none.
+    #[must_use]
+    pub const fn limit_price(&self) -> Option<Price> {
+        match self {
+            Self::Limit { price, .. } => Some(*price),
+            Self::Stop { limit: Some(limit), .. } => Some(limit.price),
+            Self::Stop { limit: None, .. } | Self::Market => None,
+        }
+    }
+
+    /// The price that wakes the order, or from which on it trails; `None` where it names none.
+    #[must_use]
+    pub const fn trigger_price(&self) -> Option<Price> {
+        match self {
+            Self::Stop { trigger: Trigger::Price(price), .. } => Some(*price),
+            Self::Stop { trigger: Trigger::Trailing { activation, .. }, .. } => *activation,
+            Self::Market | Self::Limit { .. } => None,
+        }
+    }
+
+    /// The price that the order can be valued at without looking at the market: its limit, or else
+    /// its trigger.
+    #[must_use]
+    pub const fn named_price(&self) -> Option<Price> {
+        match self.limit_price() {
+            Some(price) => Some(price),
+            None => self.trigger_price(),
+        }
+    }
+
+    /// Whether the order may rest at the venue after the answer to it.
+    #[must_use]
+    pub const fn may_rest(&self) -> bool {
+        matches!(
+            self,
+            Self::Limit { time_in_force: TimeInForce::GoodTilCanceled, .. } | Self::Stop { .. }
+        )
+    }
+}
+
+// === impl NewOrderList ===
+
+impl NewOrderList {
+    /// Its orders: what is sent in at once comes first.
+    #[must_use]
+    pub fn orders(&self) -> Vec<&NewOrder> {
+        match &self.shape {
+            ListShape::Oco { above, below } => vec![above, below],
+            ListShape::Oto { working, pending } => vec![working, pending],
+            ListShape::Otoco { working, above, below } => vec![working, above, below],
+        }
+    }
+}
+
+// === impl StopRole ===
+
+impl StopRole {
+    /// Whether an order of this role and side wakes when the market rises.
+    #[must_use]
+    pub const fn wakes_above(self, side: Side) -> bool {
+        matches!((self, side), (Self::StopLoss, Side::Buy) | (Self::TakeProfit, Side::Sell))
+    }
+}
 
 // === impl Side ===
 

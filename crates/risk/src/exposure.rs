@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Amount, OrderKind, Overflow, Price, Side, Symbol};
+use domain::{Amount, Overflow, Price, Side, Symbol};
 use orders::{Order, OrderState};
 use thiserror::Error;
 
@@ -78,9 +78,9 @@ impl Exposure {
                 continue;
             }
             let request = order.request();
-            let price = match request.kind {
-                OrderKind::Limit { price, .. } => price,
-                OrderKind::Market => mark(&request.symbol)?,
+            let price = match request.kind.named_price() {
+                Some(price) => price,
+                None => mark(&request.symbol)?,
             };
             exposure.add_open(order, price, request.symbol == *symbol)?;
             if request.symbol == *symbol && matches!(state, OrderState::Unknown { .. }) {
@@ -116,7 +116,7 @@ impl Exposure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{NewOrder, TimeInForce, Timestamp};
+    use domain::{NewOrder, OrderKind, TimeInForce, Timestamp};
     use orders::OrderEvent;
 
     fn amount(text: &str) -> Amount {

@@ -8,7 +8,7 @@
 //! the higher of its limit price and the bid. A sell of more than can be given away counts whole as
 //! new exposure.
 
-use domain::{Amount, Decimal, NewOrder, OrderKind, Overflow, Price, Quantity, Rate, Side};
+use domain::{Amount, Decimal, NewOrder, Overflow, Price, Quantity, Rate, Side};
 use rust_decimal::RoundingStrategy;
 
 use crate::{Approved, Context, DayLossLevel, Halt, Market, Refusal};
@@ -63,9 +63,9 @@ fn check_halt(halt: &Halt) -> Result<(), Refusal> {
 
 /// The price that the order names, or would trade at.
 const fn price_of(order: &NewOrder, market: &Market) -> Price {
-    match order.kind {
-        OrderKind::Limit { price, .. } => price,
-        OrderKind::Market => market.touch(order.side),
+    match order.kind.named_price() {
+        Some(price) => price,
+        None => market.touch(order.side),
     }
 }
 

@@ -1,22 +1,24 @@
-//! Where orders go: every venue behind one trait, and the paper venue built in.
+//! Where orders go: every venue behind one trait.
 //!
 //! [`Venue`] is what the rest of the house sees. It takes [`risk::Approved`] orders only, so
-//! nothing reaches a market without having passed the gate. [`paper::PaperVenue`] implements it
-//! over a [`market::Market`]: the simulated one, whose traders react to our orders, or a recorded
-//! one with our orders laid over it.
+//! nothing reaches a market without having passed the gate, and asks a [`LastCheck`] when the bytes
+//! are ready, so nothing leaves after the lease or the halt state it was approved under is old.
 //!
 //! # Invariants
 //!
+//! * Nothing is ever sent twice: what may have arrived is reported as unknown.
 //! * Every queue is bounded; what a slow reader misses is counted and told to it.
-//! * Money is exact: `f64` occurs in the statistics of the simulated traders alone.
+//! * Money is exact.
 
-pub mod market;
-pub mod paper;
+mod budget;
 mod subscription;
 mod venue;
 
-pub use subscription::{Received, Subscription};
+pub use budget::{Budget, Cost, Lane, LocalBudget, Wait};
+pub use subscription::{Publisher, Received, Subscription};
 pub use venue::{
-    Ack, AssetBalance, BoxFuture, CancelError, FeedStatus, Fees, ReadError, SubmitError, Venue,
-    VenueEvent, VenueEventKind, VenueOrder, VenueOrderStatus, VenueStatus,
+    AccountTrade, Ack, AssetBalance, BoxFuture, CancelError, CandleWish, Counted, Feed, FeedStatus,
+    Fees, Interval, LastCheck, ListAck, RateWindow, ReadError, ReplaceError, Replaced, RoundTrips,
+    StreamStatus, SubmitError, Venue, VenueEvent, VenueEventKind, VenueOrder, VenueOrderStatus,
+    VenueStatus,
 };

@@ -27,7 +27,7 @@ pub enum Received<T> {
 
 /// The sending end: any number of readers, one bound for each.
 #[derive(Debug, Clone)]
-pub(crate) struct Publisher<T> {
+pub struct Publisher<T> {
     sender: broadcast::Sender<T>,
     missed: Arc<AtomicU64>,
 }
@@ -35,17 +35,21 @@ pub(crate) struct Publisher<T> {
 // === impl Publisher ===
 
 impl<T: Clone> Publisher<T> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// A sender whose readers may each be `capacity` events behind.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
         let (sender, _) = broadcast::channel(capacity);
         Self { sender, missed: Arc::default() }
     }
 
     /// Whether anybody reads.
-    pub(crate) fn is_read(&self) -> bool {
+    #[must_use]
+    pub fn is_read(&self) -> bool {
         self.sender.receiver_count() > 0
     }
 
-    pub(crate) fn publish(&self, event: T) {
+    /// Tells every reader.
+    pub fn publish(&self, event: T) {
         // Without readers there is nobody to tell, which is no failure.
         if self.is_read() {
             drop(self.sender.send(event));
@@ -53,11 +57,14 @@ impl<T: Clone> Publisher<T> {
     }
 
     /// Events that readers have missed so far.
-    pub(crate) fn missed(&self) -> u64 {
+    #[must_use]
+    pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn subscribe(&self) -> Subscription<T> {
+    /// A reader of what comes from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<T> {
         Subscription { receiver: self.sender.subscribe(), missed: Arc::clone(&self.missed) }
     }
 }

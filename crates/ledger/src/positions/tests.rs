@@ -20,6 +20,7 @@ fn btcusdt() -> Instrument {
         notional_min: "5".parse().unwrap(),
         maker_fee: "0.001".parse().unwrap(),
         taker_fee: "0.001".parse().unwrap(),
+        filters: domain::Filters::default(),
     }
 }
 

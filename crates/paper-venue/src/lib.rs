@@ -1,0 +1,1 @@
+//! A spot exchange for paper trading, as a server and as a library.
