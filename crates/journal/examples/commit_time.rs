@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io::Write;
 
 use domain::{NewOrder, OrderKind, Side, TimeInForce, Timestamp};
-use journal::Journal;
+use journal::{Journal, Sender};
 use orders::Order;
 use tokio::time::Instant;
 
@@ -34,11 +34,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let intents: i64 = arguments.next().as_deref().unwrap_or("2000").parse()?;
     let journal = Journal::open(&address).await?;
     journal.init_halt_running("commit_time", Timestamp::from_unix_nanos(0)).await?;
+    let sender = Sender { account: "commit_time", fence: 0, list_name: None };
     let mut micros = Vec::new();
     for number in 0..intents {
         let order = intent(number)?;
         let start = Instant::now();
-        journal.record_intent(&order).await?;
+        journal.record_intents(sender, std::slice::from_ref(&order)).await?;
         micros.push(start.elapsed().as_micros());
     }
     journal.close().await;

@@ -1,14 +1,35 @@
 //! What the owner of an account asks when it takes over: how its day began, which numbers the venue
 //! has given, which order a command or a number means.
 
-use domain::{Amount, CommandId, OrderId};
+use std::collections::BTreeMap;
+
+use domain::{Amount, ClientOrderId, CommandId, OrderId, Symbol, Timestamp};
 use orders::Order;
 use sqlx::{query, query_as};
 
-use crate::codec::{corrupt, read_column, stored_number};
+use crate::codec::{read_column, read_number, stored_number};
 use crate::db::{End, read, write};
 use crate::error::unavailable;
 use crate::{Journal, JournalError};
+
+/// The largest numbers of a symbol that are on record; zero before the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Numbers {
+    /// Of orders.
+    pub order_id_max: OrderId,
+    /// Of the account's trades.
+    pub trade_id_max: u64,
+}
+
+// === impl Numbers ===
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { order_id_max: OrderId(0), trade_id_max: 0 }
+    }
+}
+
+// === impl Journal ===
 
 impl Journal {
     /// The equity that the account's day began with: what was recorded first stands, `equity` is
@@ -64,48 +85,147 @@ impl Journal {
         })
     }
 
-    /// The largest number that the venue has given an order; zero before the first.
+    /// Makes `owner` the owner of the account, with a fence above `at_least` and above that of
+    /// every owner before: nobody else can record an intent for it from now on.
     ///
     /// # Errors
-    /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
-    pub async fn order_id_max(&self) -> Result<OrderId, JournalError> {
-        let number: Result<Option<i64>, JournalError> = read!(self, "number orders", |tx| {
-            let (number,): (Option<i64>,) = query_as("SELECT MAX(order_id) FROM orders")
+    /// [`JournalError::Unavailable`], or [`JournalError::Unknown`], after which the same call may
+    /// be made again.
+    pub async fn claim(
+        &self,
+        account: &str,
+        owner: &str,
+        at_least: i64,
+        at: Timestamp,
+    ) -> Result<i64, JournalError> {
+        const CLAIM: &str = "INSERT INTO owners (account, fence, owner, claimed_at)
+            VALUES ($1, $2 + 1, $3, $4)
+            ON CONFLICT (account) DO UPDATE SET owner = $3, claimed_at = $4,
+                fence = CASE WHEN owners.fence > $2 THEN owners.fence + 1 ELSE $2 + 1 END
+            RETURNING fence";
+        write!(self, "claim an account", |tx| {
+            let (fence,): (i64,) = query_as(CLAIM)
+                .bind(account)
+                .bind(at_least)
+                .bind(owner)
+                .bind(at.unix_nanos())
                 .fetch_one(&mut *tx)
                 .await
-                .map_err(unavailable("number orders"))?;
-            number
-        });
-        let number = number?.unwrap_or(0);
-        let wrong = |_negative| corrupt("orders", format!("order_id is {number}"));
-        u64::try_from(number).map(OrderId).map_err(wrong)
+                .map_err(unavailable("claim an account"))?;
+            End::Commit(fence)
+        })
     }
 
-    /// The order that a command made; `None` when it made none.
+    /// The fence of the account's present owner; zero before the first.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn fence(&self, account: &str) -> Result<i64, JournalError> {
+        const SELECT: &str = "SELECT fence FROM owners WHERE account = $1";
+        read!(self, "read a fence", |tx| {
+            let row: Option<(i64,)> = query_as(SELECT)
+                .bind(account)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(unavailable("read a fence"))?;
+            row.map_or(0, |(fence,)| fence)
+        })
+    }
+
+    /// The largest numbers that the venue has given in each symbol, as far as they are on record.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
-    pub async fn order_of_command(&self, id: &CommandId) -> Result<Option<Order>, JournalError> {
-        const SELECT: &str = "SELECT client_order_id FROM orders WHERE command_id = $1";
-        let name: Result<Option<(String,)>, JournalError> = read!(self, "find an order", |tx| {
-            query_as(SELECT)
+    pub async fn numbers(&self, account: &str) -> Result<BTreeMap<Symbol, Numbers>, JournalError> {
+        const ORDERS: &str = "SELECT symbol, MAX(order_id) FROM orders
+            WHERE account = $1 AND order_id IS NOT NULL GROUP BY symbol";
+        const TRADES: &str = "SELECT symbol, MAX(trade_id) FROM fills
+            WHERE account = $1 GROUP BY symbol";
+        type Row = (String, i64);
+        let rows: Result<(Vec<Row>, Vec<Row>), JournalError> = read!(self, "read numbers", |tx| {
+            let orders: Vec<Row> = query_as(ORDERS)
+                .bind(account)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(unavailable("read numbers"))?;
+            let trades: Vec<Row> = query_as(TRADES)
+                .bind(account)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(unavailable("read numbers"))?;
+            (orders, trades)
+        });
+        let (orders, trades) = rows?;
+        let mut numbers: BTreeMap<Symbol, Numbers> = BTreeMap::new();
+        for (symbol, number) in orders {
+            let symbol = read_column("orders", "symbol", &symbol)?;
+            let number = read_number("orders", "order_id", number)?;
+            numbers.entry(symbol).or_default().order_id_max = OrderId(number);
+        }
+        for (symbol, number) in trades {
+            let symbol = read_column("fills", "symbol", &symbol)?;
+            let number = read_number("fills", "trade_id", number)?;
+            numbers.entry(symbol).or_default().trade_id_max = number;
+        }
+        Ok(numbers)
+    }
+
+    /// What the venue calls the orders of the account that were found there, by our name for them.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
+    pub async fn found_as(&self, id: &ClientOrderId) -> Result<Option<String>, JournalError> {
+        const SELECT: &str = "SELECT found_as FROM orders WHERE client_order_id = $1";
+        read!(self, "find an order", |tx| {
+            let row: Option<(Option<String>,)> = query_as(SELECT)
                 .bind(id.as_str())
                 .fetch_optional(&mut *tx)
                 .await
-                .map_err(unavailable("find an order"))?
-        });
-        self.named(name?).await
+                .map_err(unavailable("find an order"))?;
+            row.and_then(|(found_as,)| found_as)
+        })
     }
 
-    /// The order that the venue gave this number; `None` when it is not on record.
+    /// The orders that a command made, by name.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
+    pub async fn orders_of_command(&self, id: &CommandId) -> Result<Vec<Order>, JournalError> {
+        const SELECT: &str =
+            "SELECT client_order_id FROM orders WHERE command_id = $1 ORDER BY client_order_id";
+        let names: Result<Vec<(String,)>, JournalError> = read!(self, "find orders", |tx| {
+            query_as(SELECT)
+                .bind(id.as_str())
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(unavailable("find orders"))?
+        });
+        let mut orders = Vec::new();
+        for name in names? {
+            orders.extend(self.named(Some(name)).await?);
+        }
+        Ok(orders)
+    }
+
+    /// The newest order of the account that the venue gave this number; `None` when it is not on
+    /// record. Numbers may repeat between symbols; `None` for the symbol looks at all.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`], [`JournalError::Corrupt`] or [`JournalError::NotStorable`].
-    pub async fn order_of_number(&self, id: OrderId) -> Result<Option<Order>, JournalError> {
-        const SELECT: &str = "SELECT client_order_id FROM orders WHERE order_id = $1";
+    pub async fn order_of_number(
+        &self,
+        account: &str,
+        symbol: Option<&Symbol>,
+        id: OrderId,
+    ) -> Result<Option<Order>, JournalError> {
+        const SELECT: &str = "SELECT client_order_id FROM orders
+            WHERE account = $1 AND ($2 IS NULL OR symbol = $2) AND order_id = $3
+            ORDER BY created_at DESC LIMIT 1";
         let number = stored_number("order_id", id.0)?;
         let name: Result<Option<(String,)>, JournalError> = read!(self, "find an order", |tx| {
             query_as(SELECT)
+                .bind(account)
+                .bind(symbol.map(Symbol::as_str))
                 .bind(number)
                 .fetch_optional(&mut *tx)
                 .await

@@ -49,22 +49,25 @@ const SELECT_DEPOSIT: &str =
 // === impl Journal ===
 
 impl Journal {
-    /// The fills after `after` (0 for the first), of one symbol or of all; at most `limit` and
+    /// The account's fills after `after` (0 for the first), of one symbol or of all; at most `limit` and
     /// [`PAGE_MAX`].
     ///
     /// # Errors
     /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
     pub async fn load_fills(
         &self,
+        account: &str,
         symbol: Option<&Symbol>,
         after: i64,
         limit: u32,
     ) -> Result<Page<Fill>, JournalError> {
         const SELECT: &str = "SELECT sequence, symbol, trade_id, client_order_id, side, price,
             quantity, fee, fee_asset, liquidity, at FROM fills
-            WHERE sequence > $1 AND ($2 IS NULL OR symbol = $2) ORDER BY sequence LIMIT $3";
+            WHERE account = $1 AND sequence > $2 AND ($3 IS NULL OR symbol = $3)
+            ORDER BY sequence LIMIT $4";
         let rows: Result<Vec<FillRow>, JournalError> = read!(self, "load fills", |tx| {
             query_as(SELECT)
+                .bind(account)
                 .bind(after)
                 .bind(symbol.map(Symbol::as_str))
                 .bind(i64::from(limit.min(PAGE_MAX)))

@@ -3,14 +3,39 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use domain::{Fill, Liquidity, NewOrder, OrderId, OrderKind, Side, Symbol, TimeInForce, Timestamp};
+use domain::{
+    Fill, Liquidity, NewOrder, OrderId, OrderKind, Side, StopLimit, StopRole, Symbol, TimeInForce,
+    Timestamp, Trigger,
+};
 use orders::{Order, OrderEvent, RejectCode, VenueAnswer};
+
+use sqlx::{FromRow, Row};
 
 use crate::JournalError;
 
-/// client_order_id, command_id, symbol, side, quantity, kind, price, time_in_force, post_only,
-/// created_at, state, filled, event_count
-pub(crate) type OrderRow = (
+/// A row of `orders`, with its columns in this order.
+#[derive(Debug, Clone)]
+pub(crate) struct OrderRow {
+    pub(crate) client_order_id: String,
+    pub(crate) command_id: String,
+    pub(crate) symbol: String,
+    pub(crate) side: String,
+    pub(crate) quantity: String,
+    pub(crate) kind: String,
+    pub(crate) price: Option<String>,
+    pub(crate) time_in_force: Option<String>,
+    pub(crate) post_only: Option<i64>,
+    pub(crate) stop_role: Option<String>,
+    pub(crate) trigger_price: Option<String>,
+    pub(crate) trailing_bips: Option<i64>,
+    pub(crate) created_at: i64,
+    pub(crate) state: String,
+    pub(crate) filled: String,
+    pub(crate) event_count: i64,
+}
+
+/// The columns of [`OrderRow`].
+type OrderColumns = (
     String,
     String,
     String,
@@ -20,11 +45,41 @@ pub(crate) type OrderRow = (
     Option<String>,
     Option<String>,
     Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<i64>,
     i64,
     String,
     String,
     i64,
 );
+
+impl<'r, R: Row> FromRow<'r, R> for OrderRow
+where
+    OrderColumns: FromRow<'r, R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let columns = OrderColumns::from_row(row)?;
+        Ok(Self {
+            client_order_id: columns.0,
+            command_id: columns.1,
+            symbol: columns.2,
+            side: columns.3,
+            quantity: columns.4,
+            kind: columns.5,
+            price: columns.6,
+            time_in_force: columns.7,
+            post_only: columns.8,
+            stop_role: columns.9,
+            trigger_price: columns.10,
+            trailing_bips: columns.11,
+            created_at: columns.12,
+            state: columns.13,
+            filled: columns.14,
+            event_count: columns.15,
+        })
+    }
+}
 
 /// number, at, kind, order_id, executed, code, message, trade_id
 pub(crate) type EventRow =
@@ -35,11 +90,15 @@ pub(crate) type FillRow =
     (i64, String, i64, String, String, String, String, String, String, String, i64);
 
 /// The columns of `orders` that tell the request's kind.
+#[derive(Default)]
 pub(crate) struct KindColumns {
     pub(crate) kind: &'static str,
     pub(crate) price: Option<String>,
     pub(crate) time_in_force: Option<&'static str>,
     pub(crate) post_only: Option<i64>,
+    pub(crate) stop_role: Option<&'static str>,
+    pub(crate) trigger_price: Option<String>,
+    pub(crate) trailing_bips: Option<i64>,
 }
 
 /// The columns of `order_events` that an event fills.
@@ -78,7 +137,11 @@ pub(crate) fn stored_number(field: &'static str, number: u64) -> Result<i64, Jou
     Err(JournalError::NotStorable { field, why })
 }
 
-fn read_number(table: &'static str, column: &str, number: i64) -> Result<u64, JournalError> {
+pub(crate) fn read_number(
+    table: &'static str,
+    column: &str,
+    number: i64,
+) -> Result<u64, JournalError> {
     match u64::try_from(number) {
         Ok(number) => Ok(number),
         Err(why) => Err(corrupt(table, format!("{column} is {number}: {why}"))),
@@ -109,56 +172,111 @@ pub(crate) const fn liquidity_name(liquidity: Liquidity) -> &'static str {
 
 pub(crate) fn kind_columns(kind: &OrderKind) -> KindColumns {
     match kind {
-        OrderKind::Market => {
-            KindColumns { kind: "market", price: None, time_in_force: None, post_only: None }
-        }
+        OrderKind::Market => KindColumns { kind: "market", ..KindColumns::default() },
         OrderKind::Limit { price, time_in_force, post_only } => KindColumns {
             kind: "limit",
             price: Some(price.to_string()),
-            time_in_force: Some(match time_in_force {
-                TimeInForce::GoodTilCanceled => "gtc",
-                TimeInForce::ImmediateOrCancel => "ioc",
-                TimeInForce::FillOrKill => "fok",
-            }),
+            time_in_force: Some(time_in_force_name(*time_in_force)),
             post_only: Some(i64::from(*post_only)),
+            ..KindColumns::default()
         },
+        OrderKind::Stop { role, trigger, limit } => {
+            let (trigger_price, trailing_bips) = match trigger {
+                Trigger::Price(price) => (Some(price.to_string()), None),
+                Trigger::Trailing { delta_bips, activation } => {
+                    (activation.map(|price| price.to_string()), Some(i64::from(*delta_bips)))
+                }
+            };
+            KindColumns {
+                kind: "stop",
+                price: limit.map(|limit| limit.price.to_string()),
+                time_in_force: limit.map(|limit| time_in_force_name(limit.time_in_force)),
+                post_only: None,
+                stop_role: Some(match role {
+                    StopRole::StopLoss => "stop_loss",
+                    StopRole::TakeProfit => "take_profit",
+                }),
+                trigger_price,
+                trailing_bips,
+            }
+        }
+    }
+}
+
+const fn time_in_force_name(time_in_force: TimeInForce) -> &'static str {
+    match time_in_force {
+        TimeInForce::GoodTilCanceled => "gtc",
+        TimeInForce::ImmediateOrCancel => "ioc",
+        TimeInForce::FillOrKill => "fok",
+    }
+}
+
+fn read_time_in_force(text: &str) -> Result<TimeInForce, JournalError> {
+    match text {
+        "gtc" => Ok(TimeInForce::GoodTilCanceled),
+        "ioc" => Ok(TimeInForce::ImmediateOrCancel),
+        "fok" => Ok(TimeInForce::FillOrKill),
+        other => Err(corrupt("orders", format!("time_in_force {other:?}"))),
     }
 }
 
 /// The order as it was intended, without its events.
 pub(crate) fn read_intent(row: &OrderRow) -> Result<Order, JournalError> {
-    let (client_order_id, command_id, symbol, side, quantity, kind, price, tif, post_only, ..) =
-        row;
-    let kind = match (kind.as_str(), price, tif, post_only) {
-        ("market", None, None, None) => OrderKind::Market,
-        ("limit", Some(price), Some(tif), Some(post_only)) => OrderKind::Limit {
-            price: read_column("orders", "price", price)?,
-            time_in_force: match tif.as_str() {
-                "gtc" => TimeInForce::GoodTilCanceled,
-                "ioc" => TimeInForce::ImmediateOrCancel,
-                "fok" => TimeInForce::FillOrKill,
-                other => return Err(corrupt("orders", format!("time_in_force {other:?}"))),
-            },
-            post_only: match post_only {
-                0 => false,
-                1 => true,
-                other => return Err(corrupt("orders", format!("post_only {other}"))),
-            },
-        },
-        (other, ..) => {
-            let what = format!("order {client_order_id} has kind {other:?} with other columns");
-            return Err(corrupt("orders", what));
-        }
-    };
     let request = NewOrder {
-        client_order_id: read_column("orders", "client_order_id", client_order_id)?,
-        symbol: read_column("orders", "symbol", symbol)?,
-        side: read_side("orders", side)?,
-        quantity: read_column("orders", "quantity", quantity)?,
-        kind,
+        client_order_id: read_column("orders", "client_order_id", &row.client_order_id)?,
+        symbol: read_column("orders", "symbol", &row.symbol)?,
+        side: read_side("orders", &row.side)?,
+        quantity: read_column("orders", "quantity", &row.quantity)?,
+        kind: read_kind(row)?,
     };
-    let command_id = read_column("orders", "command_id", command_id)?;
-    Ok(Order::new(request, command_id, Timestamp::from_unix_nanos(row.9)))
+    let command_id = read_column("orders", "command_id", &row.command_id)?;
+    Ok(Order::new(request, command_id, Timestamp::from_unix_nanos(row.created_at)))
+}
+
+fn read_kind(row: &OrderRow) -> Result<OrderKind, JournalError> {
+    let limit = match (&row.price, &row.time_in_force) {
+        (Some(price), Some(tif)) => {
+            Some((read_column("orders", "price", price)?, read_time_in_force(tif)?))
+        }
+        _ => None,
+    };
+    match (row.kind.as_str(), limit, row.post_only, row.stop_role.as_deref()) {
+        ("market", None, None, None) => Ok(OrderKind::Market),
+        ("limit", Some((price, time_in_force)), Some(post_only @ (0 | 1)), None) => {
+            Ok(OrderKind::Limit { price, time_in_force, post_only: post_only == 1 })
+        }
+        ("stop", limit, None, Some(role)) => Ok(OrderKind::Stop {
+            role: match role {
+                "stop_loss" => StopRole::StopLoss,
+                "take_profit" => StopRole::TakeProfit,
+                other => return Err(corrupt("orders", format!("stop_role {other:?}"))),
+            },
+            trigger: read_trigger(row)?,
+            limit: limit.map(|(price, time_in_force)| StopLimit { price, time_in_force }),
+        }),
+        (other, ..) => {
+            let id = &row.client_order_id;
+            let what = format!("order {id} has kind {other:?} with other columns");
+            Err(corrupt("orders", what))
+        }
+    }
+}
+
+fn read_trigger(row: &OrderRow) -> Result<Trigger, JournalError> {
+    let price = row.trigger_price.as_deref();
+    let price = price.map(|text| read_column("orders", "trigger_price", text)).transpose()?;
+    match (row.trailing_bips, price) {
+        (Some(bips), activation) => {
+            let wrong = |why| corrupt("orders", format!("trailing_bips is {bips}: {why}"));
+            let delta_bips = u32::try_from(bips).map_err(wrong)?;
+            Ok(Trigger::Trailing { delta_bips, activation })
+        }
+        (None, Some(price)) => Ok(Trigger::Price(price)),
+        (None, None) => {
+            let what = format!("stop order {} has no trigger", row.client_order_id);
+            Err(corrupt("orders", what))
+        }
+    }
 }
 
 pub(crate) fn event_columns(event: &OrderEvent) -> Result<EventColumns, JournalError> {
@@ -182,6 +300,10 @@ pub(crate) fn event_columns(event: &OrderEvent) -> Result<EventColumns, JournalE
         }
         OrderEvent::Canceled { executed } | OrderEvent::Expired { executed } => {
             EventColumns { executed: Some(executed.to_string()), ..none() }
+        }
+        // The one amount of the event, which is not one that has traded.
+        OrderEvent::Reduced { quantity } => {
+            EventColumns { executed: Some(quantity.to_string()), ..none() }
         }
         OrderEvent::Rejected { code, message }
         | OrderEvent::CancelRejected { code, message }
@@ -209,14 +331,14 @@ pub(crate) fn read_event(
     fill: impl FnOnce(u64) -> Option<Fill>,
 ) -> Result<(OrderEvent, Timestamp), JournalError> {
     const TABLE: &str = "order_events";
-    let (number, at, kind, order_id, executed, code, message, trade_id) = row;
+    let (number, at, kind, order_id, executed_text, code, message, trade_id) = row;
     let lacks = |column: &str| corrupt(TABLE, format!("event {number}, {kind:?}, lacks {column}"));
     let order_id = || {
         let number = order_id.ok_or_else(|| lacks("order_id"))?;
         read_number(TABLE, "order_id", number).map(OrderId)
     };
     let executed = || {
-        let text = executed.as_deref().ok_or_else(|| lacks("executed"))?;
+        let text = executed_text.as_deref().ok_or_else(|| lacks("executed"))?;
         read_column(TABLE, "executed", text)
     };
     let message = || message.clone().ok_or_else(|| lacks("message"));
@@ -231,6 +353,10 @@ pub(crate) fn read_event(
         }
         "canceled" => OrderEvent::Canceled { executed: executed()? },
         "expired" => OrderEvent::Expired { executed: executed()? },
+        "reduced" => {
+            let text = executed_text.as_deref().ok_or_else(|| lacks("executed"))?;
+            OrderEvent::Reduced { quantity: read_column(TABLE, "executed", text)? }
+        }
         "rejected" => OrderEvent::Rejected { code: code()?, message: message()? },
         "outcome_unknown" => OrderEvent::OutcomeUnknown { reason: message()? },
         "sight_lost" => OrderEvent::SightLost { reason: message()? },

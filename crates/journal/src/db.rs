@@ -167,6 +167,7 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
     migrations([
         include_str!("../migrations/sqlite/0001_journal.sql"),
         include_str!("../migrations/sqlite/0002_account.sql"),
+        include_str!("../migrations/sqlite/0003_venues.sql"),
     ])
     .run_direct(None, &mut *transaction, false)
     .await
@@ -203,6 +204,7 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
     migrations([
         include_str!("../migrations/postgres/0001_journal.sql"),
         include_str!("../migrations/postgres/0002_account.sql"),
+        include_str!("../migrations/postgres/0003_venues.sql"),
     ])
     .run(&pool)
     .await
@@ -210,11 +212,15 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
     Ok(Journal { db: Db::Postgres(pool) })
 }
 
-fn migrations([journal, account]: [&'static str; 2]) -> Migrator {
+fn migrations([journal, account, venues]: [&'static str; 3]) -> Migrator {
     let step = |number, name: &'static str, sql: &'static str| {
         Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![step(1, "journal", journal), step(2, "account", account)])
+    Migrator::with_migrations(vec![
+        step(1, "journal", journal),
+        step(2, "account", account),
+        step(3, "venues", venues),
+    ])
 }
 
 #[cfg(test)]
@@ -252,16 +258,28 @@ mod tests {
 
     #[test]
     fn both_databases_have_the_same_tables() {
-        let sqlite = include_str!("../migrations/sqlite/0001_journal.sql");
+        let pairs = [
+            (
+                include_str!("../migrations/sqlite/0001_journal.sql"),
+                include_str!("../migrations/postgres/0001_journal.sql"),
+            ),
+            (
+                include_str!("../migrations/sqlite/0002_account.sql"),
+                include_str!("../migrations/postgres/0002_account.sql"),
+            ),
+            (
+                include_str!("../migrations/sqlite/0003_venues.sql"),
+                include_str!("../migrations/postgres/0003_venues.sql"),
+            ),
+        ];
         let number = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
-        let expected = sqlite
-            .replace("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", number)
-            .replace("INTEGER", "BIGINT")
-            .replace(") STRICT;", ");");
-        assert_eq!(include_str!("../migrations/postgres/0001_journal.sql"), expected);
-        let sqlite = include_str!("../migrations/sqlite/0002_account.sql");
-        let expected = sqlite.replace("INTEGER", "BIGINT").replace(") STRICT;", ");");
-        assert_eq!(include_str!("../migrations/postgres/0002_account.sql"), expected);
+        for (sqlite, postgres) in pairs {
+            let expected = sqlite
+                .replace("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", number)
+                .replace("INTEGER", "BIGINT")
+                .replace(") STRICT;", ");");
+            assert_eq!(postgres, expected);
+        }
     }
 
     #[tokio::test]

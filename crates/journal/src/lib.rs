@@ -26,9 +26,10 @@ mod halt;
 mod orders;
 mod ownership;
 
+pub use account::Numbers;
 pub use books::{Deposit, PAGE_MAX, Page};
 pub use commands::{Begun, Finished, NewCommand, RunningCommand};
 pub use db::Journal;
 pub use error::JournalError;
-pub use orders::{Appended, Intent, OPEN_ORDERS_MAX, OrderFilter};
+pub use orders::{Appended, Intent, OPEN_ORDERS_MAX, OrderFilter, Sender};
 pub use ownership::Ownership;

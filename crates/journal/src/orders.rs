@@ -19,6 +19,17 @@ use crate::{Journal, JournalError};
 /// The most orders that may be open; more is refused rather than loaded in part.
 pub const OPEN_ORDERS_MAX: u32 = 10_000;
 
+/// Who sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender<'a> {
+    /// The account.
+    pub account: &'a str,
+    /// The fence of its owner, see [`Journal::claim`].
+    pub fence: i64,
+    /// The list that the orders are sent with.
+    pub list_name: Option<&'a str>,
+}
+
 /// What became of an intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
@@ -31,6 +42,11 @@ pub enum Intent {
     Stopped(Halt),
     /// An order of that name exists; nothing was written.
     Duplicate,
+    /// Another owner has followed; nothing was written.
+    Fenced {
+        /// The fence of the present owner.
+        current: i64,
+    },
 }
 
 /// What became of an event.
@@ -56,17 +72,26 @@ pub struct OrderFilter {
     pub since: Option<Timestamp>,
 }
 
-const SELECT_ORDER: &str =
-    "SELECT client_order_id, command_id, symbol, side, quantity, kind, price,
-    time_in_force, post_only, created_at, state, filled, event_count
-    FROM orders WHERE client_order_id = $1";
-const SELECT_OPEN: &str = "SELECT client_order_id, command_id, symbol, side, quantity, kind, price,
-    time_in_force, post_only, created_at, state, filled, event_count
-    FROM orders WHERE settled = 0 ORDER BY created_at, client_order_id LIMIT $1";
-const SELECT_FILTERED: &str = "SELECT client_order_id, command_id, symbol, side, quantity, kind,
-    price, time_in_force, post_only, created_at, state, filled, event_count
-    FROM orders WHERE ($1 IS NULL OR symbol = $1) AND ($2 IS NULL OR state = $2)
-        AND created_at >= $3 ORDER BY created_at DESC, client_order_id LIMIT $4";
+/// The columns of an order, before what a statement adds.
+macro_rules! select_orders {
+    ($rest:literal) => {
+        concat!(
+            "SELECT client_order_id, command_id, symbol, side, quantity, kind, price,
+            time_in_force, post_only, stop_role, trigger_price, trailing_bips, created_at, state,
+            filled, event_count FROM orders ",
+            $rest
+        )
+    };
+}
+
+const SELECT_ORDER: &str = select_orders!("WHERE client_order_id = $1");
+const SELECT_OPEN: &str = select_orders!(
+    "WHERE account = $1 AND settled = 0 ORDER BY created_at, client_order_id LIMIT $2"
+);
+const SELECT_FILTERED: &str = select_orders!(
+    "WHERE account = $1 AND ($2 IS NULL OR symbol = $2) AND ($3 IS NULL OR state = $3)
+        AND created_at >= $4 ORDER BY created_at DESC, client_order_id LIMIT $5"
+);
 const SELECT_EVENTS: &str = "SELECT number, at, kind, order_id, executed, code, message, trade_id
     FROM order_events WHERE client_order_id = $1 ORDER BY number";
 const SELECT_FILLS: &str = "SELECT sequence, symbol, trade_id, client_order_id, side, price,
@@ -79,23 +104,75 @@ const INSERT_EVENT: &str = "INSERT INTO order_events
             (client_order_id, number, at, kind, order_id, executed, code, message, trade_id)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING sequence";
 const INSERT_FILL: &str = "INSERT INTO fills
-            (symbol, trade_id, client_order_id, side, price, quantity, fee, fee_asset, liquidity, at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-            ON CONFLICT (symbol, trade_id) DO NOTHING";
+            (account, symbol, trade_id, client_order_id, side, price, quantity, fee, fee_asset,
+             liquidity, at)
+            SELECT account, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM orders
+                WHERE client_order_id = $3
+            ON CONFLICT (account, symbol, trade_id) DO NOTHING";
+const INSERT_ORDER: &str = "INSERT INTO orders
+            (account, list_name, found_as, client_order_id, command_id, symbol, side, quantity,
+             kind, price, time_in_force, post_only, stop_role, trigger_price, trailing_bips,
+             created_at, state, settled, filled, updated_at, event_count)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0,
+                '0', $16, $18)
+            ON CONFLICT (client_order_id) DO NOTHING";
+const INSERT_SENT: &str = "INSERT INTO order_events (client_order_id, number, at, kind)
+            VALUES ($1, 1, $2, 'sent')";
+const SELECT_FENCE: &str = "SELECT fence FROM owners WHERE account = $1";
 const UPDATE_ORDER: &str = "UPDATE orders SET state = $2, settled = $3, order_id = $4,
             filled = $5, updated_at = $6 WHERE client_order_id = $1";
+
+/// Inserts one new order on the connection of a transaction; gives how many rows that made.
+macro_rules! insert_order {
+    ($tx:ident, $account:expr, $list:expr, $found_as:expr, $order:expr) => {{
+        let (order, request): (&Order, _) = ($order, $order.request());
+        let kind = kind_columns(&request.kind);
+        let inserted = query(INSERT_ORDER)
+            .bind($account)
+            .bind($list)
+            .bind($found_as)
+            .bind(request.client_order_id.as_str())
+            .bind(order.command_id().as_str())
+            .bind(request.symbol.as_str())
+            .bind(side_name(request.side))
+            .bind(request.quantity.to_string())
+            .bind(kind.kind)
+            .bind(kind.price.as_deref())
+            .bind(kind.time_in_force)
+            .bind(kind.post_only)
+            .bind(kind.stop_role)
+            .bind(kind.trigger_price.as_deref())
+            .bind(kind.trailing_bips)
+            .bind(order.created_at().unix_nanos())
+            .bind(order.state().name())
+            .bind(i64::from(order.sent_at().is_some()))
+            .execute(&mut *$tx)
+            .await
+            .map_err(unavailable("record an order"))?
+            .rows_affected();
+        if let (1, Some(at)) = (inserted, order.sent_at()) {
+            query(INSERT_SENT)
+                .bind(request.client_order_id.as_str())
+                .bind(at.unix_nanos())
+                .execute(&mut *$tx)
+                .await
+                .map_err(unavailable("record an order"))?;
+        }
+        usize::try_from(inserted).unwrap_or(usize::MAX)
+    }};
+}
 
 /// Loads one order by its events on the connection of a transaction.
 macro_rules! replayed {
     ($tx:ident, $during:literal, $row:expr) => {{
         let row: OrderRow = $row;
         let events: Vec<EventRow> = query_as(SELECT_EVENTS)
-            .bind(row.0.as_str())
+            .bind(row.client_order_id.as_str())
             .fetch_all(&mut *$tx)
             .await
             .map_err(unavailable($during))?;
         let fills: Vec<FillRow> = query_as(SELECT_FILLS)
-            .bind(row.0.as_str())
+            .bind(row.client_order_id.as_str())
             .fetch_all(&mut *$tx)
             .await
             .map_err(unavailable($during))?;
@@ -106,59 +183,74 @@ macro_rules! replayed {
 // === impl Journal ===
 
 impl Journal {
-    /// Records that an order is about to be sent, if trading runs. The halt state is read in the
-    /// same transaction, so an order is never recorded after a halt.
+    /// Records that orders are handed to the venue, all or none, if trading runs and the sender
+    /// still owns the account. The halt state and the fence are read in the same transaction, so
+    /// nothing is recorded after a halt, or by an owner whom another has followed.
+    ///
+    /// Each order is an intent, or one that was just [`OrderEvent::Sent`].
     ///
     /// # Errors
     /// [`JournalError::Unavailable`], [`JournalError::Unknown`], or [`JournalError::Conflict`]
-    /// for an order that is more than an intent.
-    pub async fn record_intent(&self, order: &Order) -> Result<Intent, JournalError> {
-        const INSERT: &str = "INSERT INTO orders
-            (client_order_id, command_id, symbol, side, quantity, kind, price, time_in_force,
-             post_only, created_at, state, settled, filled, updated_at, event_count)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, '0', $10, 0)
-            ON CONFLICT (client_order_id) DO NOTHING";
-        let request = order.request();
-        let intent = Order::new(request.clone(), order.command_id().clone(), order.created_at());
-        if *order != intent {
-            let why = format!("is {} and no intent", order.state().name());
-            return Err(JournalError::Conflict {
-                client_order_id: request.client_order_id.clone(),
-                why,
-            });
+    /// for an order that is more than that.
+    pub async fn record_intents(
+        &self,
+        sender: Sender<'_>,
+        orders: &[Order],
+    ) -> Result<Intent, JournalError> {
+        for order in orders {
+            check_new(order)?;
         }
-        let kind = kind_columns(&request.kind);
         let select_halt = self.select_halt_held();
         write!(self, "record an intent", |tx| {
             let row: Option<HaltRow> = query_as(select_halt)
                 .fetch_optional(&mut *tx)
                 .await
                 .map_err(unavailable("record an intent"))?;
+            let fence: Option<(i64,)> = query_as(SELECT_FENCE)
+                .bind(sender.account)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(unavailable("record an intent"))?;
+            let current = fence.map_or(0, |(fence,)| fence);
             match decode_halt(row) {
-                Halt::Running { version } => {
-                    let inserted = query(INSERT)
-                        .bind(request.client_order_id.as_str())
-                        .bind(order.command_id().as_str())
-                        .bind(request.symbol.as_str())
-                        .bind(side_name(request.side))
-                        .bind(request.quantity.to_string())
-                        .bind(kind.kind)
-                        .bind(kind.price.as_deref())
-                        .bind(kind.time_in_force)
-                        .bind(kind.post_only)
-                        .bind(order.created_at().unix_nanos())
-                        .bind(order.state().name())
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(unavailable("record an intent"))?;
-                    if inserted.rows_affected() == 1 {
+                Halt::Running { version } if current <= sender.fence => {
+                    let mut inserted = 0;
+                    for order in orders {
+                        inserted += insert_order!(
+                            tx,
+                            sender.account,
+                            sender.list_name,
+                            None::<&str>,
+                            order
+                        );
+                    }
+                    if inserted == orders.len() {
                         End::Commit(Intent::Recorded { halt_version: version })
                     } else {
                         End::RollBack(Intent::Duplicate)
                     }
                 }
+                Halt::Running { .. } => End::RollBack(Intent::Fenced { current }),
                 stopped => End::RollBack(Intent::Stopped(stopped)),
             }
+        })
+    }
+
+    /// Records an order that was found at the venue and not sent by the house; tells whether it is
+    /// new. `found_as` is what the venue calls it.
+    ///
+    /// # Errors
+    /// As for [`Journal::record_intents`].
+    pub async fn record_found(
+        &self,
+        account: &str,
+        found_as: &str,
+        order: &Order,
+    ) -> Result<bool, JournalError> {
+        check_new(order)?;
+        write!(self, "record a found order", |tx| {
+            let inserted = insert_order!(tx, account, None::<&str>, Some(found_as), order);
+            if inserted == 1 { End::Commit(true) } else { End::RollBack(false) }
         })
     }
 
@@ -193,7 +285,7 @@ impl Journal {
                 .fetch_one(&mut *tx)
                 .await
                 .map_err(unavailable("append an event"))?;
-            row.12 -= 1;
+            row.event_count -= 1;
             let mut order = replayed!(tx, "append an event", row);
             if follows(&mut order, event, at, after)? == Applied::Nothing {
                 End::RollBack(Appended::Nothing)
@@ -263,15 +355,16 @@ impl Journal {
         })
     }
 
-    /// Every order of which something is still to be learnt (not ended, or ended with fills
+    /// Every order of the account of which something is still to be learnt (not ended, or ended with fills
     /// missing), oldest first.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`], or [`JournalError::Corrupt`], also for more than
     /// [`OPEN_ORDERS_MAX`] of them.
-    pub async fn load_open_orders(&self) -> Result<Vec<Order>, JournalError> {
+    pub async fn load_open_orders(&self, account: &str) -> Result<Vec<Order>, JournalError> {
         read!(self, "load open orders", |tx| {
             let rows: Vec<OrderRow> = query_as(SELECT_OPEN)
+                .bind(account)
                 .bind(i64::from(OPEN_ORDERS_MAX) + 1)
                 .fetch_all(&mut *tx)
                 .await
@@ -288,18 +381,20 @@ impl Journal {
         })
     }
 
-    /// The newest orders that the filter lets through, newest first, at most `limit`.
+    /// The newest orders of the account that the filter lets through, newest first, at most `limit`.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
     pub async fn load_orders(
         &self,
+        account: &str,
         filter: &OrderFilter,
         limit: u32,
     ) -> Result<Vec<Order>, JournalError> {
         let since = filter.since.map_or(i64::MIN, Timestamp::unix_nanos);
         read!(self, "load orders", |tx| {
             let rows: Vec<OrderRow> = query_as(SELECT_FILTERED)
+                .bind(account)
                 .bind(filter.symbol.as_ref().map(Symbol::as_str))
                 .bind(filter.state)
                 .bind(since)
@@ -318,7 +413,7 @@ impl Journal {
 
 /// The order that its events make, checked against the row that should be their sum.
 fn replay(row: &OrderRow, events: Vec<EventRow>, fills: &[FillRow]) -> Result<Order, JournalError> {
-    let id = &row.0;
+    let id = &row.client_order_id;
     let mut order = read_intent(row)?;
     let mut by_trade: BTreeMap<u64, Fill> = BTreeMap::new();
     for fill in fills {
@@ -340,15 +435,27 @@ fn replay(row: &OrderRow, events: Vec<EventRow>, fills: &[FillRow]) -> Result<Or
         })?;
     }
     let sum = (order.state().name(), order.filled().to_string(), count);
-    if sum != (row.10.as_str(), row.11.clone(), row.12) {
+    if sum != (row.state.as_str(), row.filled.clone(), row.event_count) {
         let (state, filled, count) = sum;
         let what = format!(
             "order {id} is {} with {} filled in {} events, its events say {state}, {filled}, {count}",
-            row.10, row.11, row.12
+            row.state, row.filled, row.event_count
         );
         return Err(corrupt("orders", what));
     }
     Ok(order)
+}
+
+/// A new order has no history but that it was sent.
+fn check_new(order: &Order) -> Result<(), JournalError> {
+    let request = order.request();
+    let mut fresh = Order::new(request.clone(), order.command_id().clone(), order.created_at());
+    let sent = order.sent_at().map(|at| fresh.apply(&OrderEvent::Sent, at));
+    if *order == fresh && !matches!(sent, Some(Err(_))) {
+        return Ok(());
+    }
+    let why = format!("is {} and no intent", order.state().name());
+    Err(JournalError::Conflict { client_order_id: request.client_order_id.clone(), why })
 }
 
 /// Applies the event to the journal's order and compares with the writer's.

@@ -27,6 +27,11 @@ pub enum OrderEvent {
         /// How much had traded by then, by the venue's count.
         executed: Amount,
     },
+    /// It was made smaller and keeps its place.
+    Reduced {
+        /// What it is now, what has traded included.
+        quantity: Quantity,
+    },
     /// The venue did not take it.
     Rejected {
         /// The venue's code.
@@ -182,6 +187,7 @@ impl OrderEvent {
             Self::Filled(_) => "filled",
             Self::Canceled { .. } => "canceled",
             Self::Expired { .. } => "expired",
+            Self::Reduced { .. } => "reduced",
             Self::Rejected { .. } => "rejected",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::SightLost { .. } => "sight_lost",

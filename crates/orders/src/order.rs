@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Amount, Asset, CommandId, Decimal, Fill, NewOrder, OrderId, Overflow, Timestamp};
+use domain::{
+    Amount, Asset, CommandId, Decimal, Fill, NewOrder, OrderId, Overflow, Quantity, Timestamp,
+};
 
 use crate::{
     Applied, Cancel, NOT_AT_VENUE, OrderEvent, OrderState, RejectCode, TransitionError, VenueAnswer,
@@ -12,6 +14,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     request: NewOrder,
+    /// What is ordered now: it can only have become less.
+    quantity: Quantity,
     command_id: CommandId,
     stage: Stage,
     cancel: Cancel,
@@ -86,6 +90,7 @@ impl Order {
     #[must_use]
     pub fn new(request: NewOrder, command_id: CommandId, created_at: Timestamp) -> Self {
         Self {
+            quantity: request.quantity,
             request,
             command_id,
             stage: Stage::Intended,
@@ -104,6 +109,13 @@ impl Order {
     #[must_use]
     pub const fn request(&self) -> &NewOrder {
         &self.request
+    }
+
+    /// What is ordered now, what has traded included: less than was asked for once it was made
+    /// smaller.
+    #[must_use]
+    pub const fn quantity(&self) -> Quantity {
+        self.quantity
     }
 
     /// The command that asked for it.
@@ -162,7 +174,7 @@ impl Order {
     /// How much has not traded.
     #[must_use]
     pub fn remaining(&self) -> Amount {
-        let rest = self.request.quantity.amount().try_sub(self.filled());
+        let rest = self.quantity.amount().try_sub(self.filled());
         rest.expect(
             "invariant: a filled quantity was taken in only when it leaves a rest that fits",
         )
@@ -237,6 +249,7 @@ impl Order {
             OrderEvent::Filled(fill) => self.learn_fill(event, fill),
             OrderEvent::Canceled { executed } => self.learn_end(event, Stage::Canceled, *executed),
             OrderEvent::Expired { executed } => self.learn_end(event, Stage::Expired, *executed),
+            OrderEvent::Reduced { quantity } => self.learn_reduced(event, *quantity),
             OrderEvent::Rejected { code, message } => self.learn_rejected(event, code, message),
             OrderEvent::OutcomeUnknown { reason } => {
                 if matches!(self.stage, Stage::Intended | Stage::Sent) {
@@ -275,6 +288,24 @@ impl Order {
             | Stage::Rejected { .. } => {}
         }
         self.sent_at = Some(at);
+        Ok(())
+    }
+
+    /// It is smaller now. What was told before a smaller size is old news.
+    fn learn_reduced(
+        &mut self,
+        event: &OrderEvent,
+        quantity: Quantity,
+    ) -> Result<(), TransitionError> {
+        if quantity >= self.quantity {
+            return Ok(());
+        }
+        if self.filled() > quantity.amount() {
+            let (executed, ordered) = (self.filled(), quantity);
+            return Err(TransitionError::Executed { event: event.name(), executed, ordered });
+        }
+        self.learn_live(event)?;
+        self.quantity = quantity;
         Ok(())
     }
 
@@ -318,7 +349,7 @@ impl Order {
 
     /// An executed quantity is within the order's and leaves a rest that can be held.
     fn check_executed(&self, event: &OrderEvent, executed: Amount) -> Result<(), TransitionError> {
-        let ordered = self.request.quantity;
+        let ordered = self.quantity;
         if executed.is_negative() || executed > ordered.amount() {
             return Err(TransitionError::Executed { event: event.name(), executed, ordered });
         }
@@ -356,7 +387,7 @@ impl Order {
     ) -> Result<(), TransitionError> {
         let ended_otherwise =
             matches!(self.stage, Stage::Canceled | Stage::Expired) && self.stage != end;
-        let complete = self.is_complete() && executed < self.request.quantity.amount();
+        let complete = self.is_complete() && executed < self.quantity.amount();
         if ended_otherwise || complete {
             return Err(self.impossible(event));
         }
@@ -420,7 +451,7 @@ impl Order {
                     return Err(self.impossible(event));
                 }
                 self.learn_order_id(event, *order_id)?;
-                self.learn_executed(event, self.request.quantity.amount())?;
+                self.learn_executed(event, self.quantity.amount())?;
                 self.learn_live(event)
             }
             VenueAnswer::Canceled { order_id, executed } => {
@@ -450,7 +481,7 @@ impl Order {
     }
 
     fn is_complete(&self) -> bool {
-        self.filled() == self.request.quantity.amount()
+        self.filled() == self.quantity.amount()
     }
 
     fn impossible(&self, event: &OrderEvent) -> TransitionError {

@@ -1,9 +1,12 @@
 //! Who owns an account, and what it finds when it takes over.
 
+use std::collections::BTreeMap;
+
 use domain::OrderId;
+use journal::{Intent, Numbers, Sender};
 use orders::OrderEvent;
 
-use crate::places::{ack, amount, command_id, intent, on_both, record};
+use crate::places::{SENDER, ack, amount, at, command_id, fill, intend, intent, on_both, record};
 
 #[tokio::test]
 async fn an_account_has_one_owner_until_it_is_given_up() {
@@ -64,17 +67,89 @@ async fn a_day_begins_with_the_first_equity_that_is_recorded() {
 #[tokio::test]
 async fn an_order_is_found_by_its_command_and_by_its_number() {
     on_both(async |_, journal| {
-        assert_eq!(journal.order_id_max().await.unwrap(), OrderId(0));
+        assert!(journal.numbers("paper").await.unwrap().is_empty());
         let mut order = intent("b4-1", "BTCUSDT", 5);
-        journal.record_intent(&order).await.unwrap();
+        intend(&journal, &order).await.unwrap();
         record(&journal, &mut order, &OrderEvent::Sent, 6).await;
         record(&journal, &mut order, &ack(41), 7).await;
-        let found = journal.order_of_command(&command_id("cmd-1")).await.unwrap();
-        assert_eq!(found.as_ref(), Some(&order));
-        assert_eq!(journal.order_of_number(OrderId(41)).await.unwrap(), Some(order));
-        assert_eq!(journal.order_of_command(&command_id("cmd-2")).await.unwrap(), None);
-        assert_eq!(journal.order_of_number(OrderId(42)).await.unwrap(), None);
-        assert_eq!(journal.order_id_max().await.unwrap(), OrderId(41));
+        let traded = fill(&order, 9, "4");
+        record(&journal, &mut order, &traded, 8).await;
+        let found = journal.orders_of_command(&command_id("cmd-1")).await.unwrap();
+        assert_eq!(found, [order.clone()]);
+        let (symbol, other) = ("BTCUSDT".parse().unwrap(), "ETHUSDT".parse().unwrap());
+        for (account, symbol, number, known) in [
+            ("paper", None, 41, true),
+            ("paper", Some(&symbol), 41, true),
+            ("paper", Some(&other), 41, false),
+            ("other", Some(&symbol), 41, false),
+            ("paper", None, 42, false),
+        ] {
+            let found = journal.order_of_number(account, symbol, OrderId(number)).await.unwrap();
+            assert_eq!(found, known.then(|| order.clone()), "{account} {symbol:?} {number}");
+        }
+        assert!(journal.orders_of_command(&command_id("cmd-2")).await.unwrap().is_empty());
+        let numbers = Numbers { order_id_max: OrderId(41), trade_id_max: 9 };
+        let expected = BTreeMap::from([(symbol, numbers)]);
+        assert_eq!(journal.numbers("paper").await.unwrap(), expected);
+        assert!(journal.numbers("other").await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_followed_by_another_owner_records_nothing() {
+    on_both(async |_, journal| {
+        assert_eq!(journal.fence("paper").await.unwrap(), 0);
+        assert_eq!(journal.claim("paper", "one", 0, at(1)).await.unwrap(), 1);
+        let first = Sender { account: "paper", fence: 1, list_name: None };
+        let orders = [intent("b4-1", "BTCUSDT", 5)];
+        let recorded = Intent::Recorded { halt_version: 1 };
+        assert_eq!(journal.record_intents(first, &orders).await.unwrap(), recorded);
+        // Redis has counted further than the journal.
+        assert_eq!(journal.claim("paper", "two", 7, at(2)).await.unwrap(), 8);
+        let orders = [intent("b4-2", "BTCUSDT", 5)];
+        let fenced = Intent::Fenced { current: 8 };
+        assert_eq!(journal.record_intents(first, &orders).await.unwrap(), fenced);
+        let second = Sender { fence: 8, ..first };
+        assert_eq!(journal.record_intents(second, &orders).await.unwrap(), recorded);
+        // Redis has lost its memory; the journal has not.
+        assert_eq!(journal.claim("paper", "three", 0, at(3)).await.unwrap(), 9);
+        assert_eq!(journal.claim("other", "one", 0, at(3)).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_orders_of_a_list_are_recorded_together_or_not_at_all() {
+    on_both(async |_, journal| {
+        let sent = |name| {
+            let mut order = intent(name, "BTCUSDT", 5);
+            order.apply(&OrderEvent::Sent, at(6)).unwrap();
+            order
+        };
+        let list = Sender { list_name: Some("b4-list"), ..SENDER };
+        let pair = [sent("b4-1"), sent("b4-2")];
+        let recorded = Intent::Recorded { halt_version: 1 };
+        assert_eq!(journal.record_intents(list, &pair).await.unwrap(), recorded);
+        assert_eq!(journal.load_open_orders("paper").await.unwrap(), pair);
+        let half_new = [sent("b4-3"), sent("b4-1")];
+        assert_eq!(journal.record_intents(list, &half_new).await.unwrap(), Intent::Duplicate);
+        assert_eq!(journal.load_open_orders("paper").await.unwrap(), pair);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_that_was_found_at_the_venue_keeps_its_name_there() {
+    on_both(async |_, journal| {
+        journal.halt("drill", "ann", at(1)).await.unwrap();
+        let mut order = intent("b4f-1", "BTCUSDT", 5);
+        assert!(journal.record_found("paper", "web_7f3", &order).await.unwrap());
+        assert!(!journal.record_found("paper", "web_7f3", &order).await.unwrap());
+        record(&journal, &mut order, &ack(41), 7).await;
+        assert_eq!(journal.load_open_orders("paper").await.unwrap(), [order.clone()]);
+        let id = &order.request().client_order_id;
+        assert_eq!(journal.found_as(id).await.unwrap().as_deref(), Some("web_7f3"));
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! The halt state, on both databases: seen at once, never lost in silence.
 
-use crate::places::{Place, at, intent, on_both};
+use crate::places::{Place, at, intend, intent, on_both};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use journal::{Intent, Journal};
@@ -68,7 +68,7 @@ async fn a_state_that_makes_no_sense_is_unreadable_and_can_still_be_halted() {
             place.tamper(statement).await;
             let unreadable = Halt::Unreadable { why: why.to_owned() };
             assert_eq!(journal.read_halt().await, unreadable);
-            let recorded = journal.record_intent(&intent("b4-1", "BTCUSDT", 1)).await.unwrap();
+            let recorded = intend(&journal, &intent("b4-1", "BTCUSDT", 1)).await.unwrap();
             assert_eq!(recorded, Intent::Stopped(unreadable));
             let stopped = journal.halt("drill", "ann", at(5)).await.unwrap();
             assert!(matches!(stopped, Halt::Halted { .. }), "{stopped:?}");
@@ -98,12 +98,12 @@ async fn no_intent_is_recorded_after_a_halt_was_answered() {
             for number in 0..100_000 {
                 let is_late = answered.load(Ordering::SeqCst);
                 let order = intent(&format!("b4-{number}"), "BTCUSDT", number);
-                match sender.record_intent(&order).await.unwrap() {
+                match intend(&sender, &order).await.unwrap() {
                     Intent::Recorded { halt_version } => {
                         assert_eq!((halt_version, is_late), (1, false), "order {number}");
                     }
                     Intent::Stopped(state) => return state,
-                    Intent::Duplicate => panic!("order {number} was named before"),
+                    Intent::Duplicate | Intent::Fenced { .. } => panic!("order {number} was named before"),
                 }
             }
             panic!("the halt never came");

@@ -7,7 +7,7 @@ use journal::{Begun, Journal, JournalError, NewCommand};
 use risk::Halt;
 use testkit::Postgres;
 
-use crate::places::{at, command_id, intent};
+use crate::places::{at, command_id, intend, intent};
 
 #[track_caller]
 fn fails_to_open(result: Result<Journal, JournalError>, message: &str) {
@@ -108,7 +108,7 @@ async fn a_server_that_dies_makes_every_answer_a_refusal() {
     server.crash().unwrap();
     let state = journal.read_halt().await;
     assert!(matches!(state, Halt::Unreadable { .. }), "{state:?}");
-    let error = journal.record_intent(&intent("b4-1", "BTCUSDT", 1)).await.unwrap_err();
+    let error = intend(&journal, &intent("b4-1", "BTCUSDT", 1)).await.unwrap_err();
     assert!(matches!(error, JournalError::Unavailable { .. }), "{error:?}");
 }
 

@@ -1,11 +1,14 @@
 //! Orders in the journal, on both databases: what is read back is what was written, and what does
 //! not follow is refused.
 
-use crate::places::{Place, ack, amount, at, fill, intent, on_both, record, request};
-use domain::{OrderId, OrderKind, Side, TimeInForce};
+use domain::{NewOrder, OrderId, OrderKind, Side, StopLimit, StopRole, TimeInForce, Trigger};
 use journal::{Appended, Intent, Journal, JournalError, OrderFilter};
 use orders::{Order, OrderEvent, VenueAnswer};
 use risk::Halt;
+
+use crate::places::{
+    Place, ack, amount, at, command_id, fill, intend, intent, on_both, record, request,
+};
 
 /// Every kind of event there is, in stories that are possible.
 fn stories() -> Vec<(Order, Vec<OrderEvent>)> {
@@ -45,7 +48,7 @@ fn stories() -> Vec<(Order, Vec<OrderEvent>)> {
 }
 
 async fn names(journal: &Journal, filter: &OrderFilter, limit: u32) -> Vec<String> {
-    let orders = journal.load_orders(filter, limit).await.unwrap();
+    let orders = journal.load_orders("paper", filter, limit).await.unwrap();
     orders.iter().map(|order| order.request().client_order_id.to_string()).collect()
 }
 
@@ -54,7 +57,7 @@ async fn every_event_survives_closing_and_opening() {
     on_both(async |place: &Place, journal: Journal| {
         let mut ended = Vec::new();
         for (mut order, events) in stories() {
-            let recorded = journal.record_intent(&order).await.unwrap();
+            let recorded = intend(&journal, &order).await.unwrap();
             assert_eq!(recorded, Intent::Recorded { halt_version: 1 });
             for (event, millis) in events.iter().zip(2..) {
                 record(&journal, &mut order, event, millis).await;
@@ -68,15 +71,15 @@ async fn every_event_survives_closing_and_opening() {
             assert_eq!(journal.load_order(id).await.unwrap().as_ref(), Some(order));
         }
         let unsettled: Vec<Order> = ended.into_iter().filter(|order| !order.is_settled()).collect();
-        assert_eq!(journal.load_open_orders().await.unwrap(), unsettled);
+        assert_eq!(journal.load_open_orders("paper").await.unwrap(), unsettled);
         assert!(unsettled.len() >= 4, "{}", unsettled.len());
-        let page = journal.load_fills(None, 0, 1).await.unwrap();
+        let page = journal.load_fills("paper", None, 0, 1).await.unwrap();
         assert_eq!((page.rows[0].trade_id, page.rows[0].fee), (1, amount("0.00000001")));
-        let page = journal.load_fills(None, page.next_after.unwrap(), 9).await.unwrap();
+        let page = journal.load_fills("paper", None, page.next_after.unwrap(), 9).await.unwrap();
         assert_eq!((page.rows.len(), page.rows[0].trade_id), (1, 2));
         let other = "ETHUSDT".parse().unwrap();
-        assert!(journal.load_fills(Some(&other), 0, 9).await.unwrap().rows.is_empty());
-        let last = journal.load_fills(None, page.next_after.unwrap(), 9).await.unwrap();
+        assert!(journal.load_fills("paper", Some(&other), 0, 9).await.unwrap().rows.is_empty());
+        let last = journal.load_fills("paper", None, page.next_after.unwrap(), 9).await.unwrap();
         assert_eq!((last.rows.len(), last.next_after), (0, None));
     })
     .await;
@@ -100,7 +103,7 @@ async fn every_kind_of_request_survives() {
             request.side = Side::Sell;
             request.quantity = "79228162514264337593543950335".parse().unwrap();
             let order = Order::new(request, "cmd/1".parse().unwrap(), at(-5));
-            journal.record_intent(&order).await.unwrap();
+            intend(&journal, &order).await.unwrap();
             let id = &order.request().client_order_id;
             assert_eq!(journal.load_order(id).await.unwrap(), Some(order));
         }
@@ -112,22 +115,22 @@ async fn every_kind_of_request_survives() {
 async fn an_intent_is_recorded_once_and_only_while_trading_runs() {
     on_both(async |_place: &Place, journal: Journal| {
         let order = intent("b4-1", "BTCUSDT", 1);
-        let recorded = journal.record_intent(&order).await.unwrap();
+        let recorded = intend(&journal, &order).await.unwrap();
         assert_eq!(recorded, Intent::Recorded { halt_version: 1 });
-        assert_eq!(journal.record_intent(&order).await.unwrap(), Intent::Duplicate);
+        assert_eq!(intend(&journal, &order).await.unwrap(), Intent::Duplicate);
         let halted = journal.halt("drill", "ann", at(5)).await.unwrap();
         let stopped = Intent::Stopped(halted);
         let other = intent("b4-2", "BTCUSDT", 1);
-        assert_eq!(journal.record_intent(&other).await.unwrap(), stopped);
+        assert_eq!(intend(&journal, &other).await.unwrap(), stopped);
         let id = &other.request().client_order_id;
         assert_eq!(journal.load_order(id).await.unwrap(), None);
         journal.resume("ann", at(6)).await.unwrap();
-        let recorded = journal.record_intent(&other).await.unwrap();
+        let recorded = intend(&journal, &other).await.unwrap();
         assert_eq!(recorded, Intent::Recorded { halt_version: 3 });
-        let mut sent = intent("b4-3", "BTCUSDT", 1);
-        sent.apply(&OrderEvent::Sent, at(2)).unwrap();
-        let error = journal.record_intent(&sent).await.unwrap_err();
-        assert_eq!(error.to_string(), "order b4-3: is sent and no intent");
+        let mut taken = intent("b4-3", "BTCUSDT", 1);
+        taken.apply(&ack(7), at(2)).unwrap();
+        let error = intend(&journal, &taken).await.unwrap_err();
+        assert_eq!(error.to_string(), "order b4-3: is open and no intent");
     })
     .await;
 }
@@ -136,7 +139,7 @@ async fn an_intent_is_recorded_once_and_only_while_trading_runs() {
 async fn a_journal_without_halt_state_takes_no_intent() {
     on_both(async |place: &Place, journal: Journal| {
         place.tamper("DELETE FROM halt").await;
-        let recorded = journal.record_intent(&intent("b4-1", "BTCUSDT", 1)).await.unwrap();
+        let recorded = intend(&journal, &intent("b4-1", "BTCUSDT", 1)).await.unwrap();
         assert_eq!(recorded, Intent::Stopped(Halt::Missing));
     })
     .await;
@@ -146,12 +149,12 @@ async fn a_journal_without_halt_state_takes_no_intent() {
 async fn what_is_known_already_is_not_written_again() {
     on_both(async |_place: &Place, journal: Journal| {
         let mut order = intent("b4-1", "BTCUSDT", 1);
-        journal.record_intent(&order).await.unwrap();
+        intend(&journal, &order).await.unwrap();
         let traded = fill(&order, 1, "4");
         record(&journal, &mut order, &traded, 2).await;
         let again = journal.append(&traded, at(3), &order).await.unwrap();
         assert_eq!(again, Appended::Nothing);
-        assert_eq!(journal.load_fills(None, 0, 9).await.unwrap().rows.len(), 1);
+        assert_eq!(journal.load_fills("paper", None, 0, 9).await.unwrap().rows.len(), 1);
         record(&journal, &mut order, &ack(7), 4).await;
         let id = &order.request().client_order_id;
         assert_eq!(journal.load_order(id).await.unwrap().as_ref(), Some(&order));
@@ -163,7 +166,7 @@ async fn what_is_known_already_is_not_written_again() {
 async fn what_does_not_follow_is_refused_and_not_written() {
     on_both(async |_place: &Place, journal: Journal| {
         let mut order = intent("b4-1", "BTCUSDT", 1);
-        journal.record_intent(&order).await.unwrap();
+        intend(&journal, &order).await.unwrap();
         let stale = order.clone();
         record(&journal, &mut order, &ack(7), 2).await;
         let mut behind = stale;
@@ -194,7 +197,7 @@ async fn what_does_not_follow_is_refused_and_not_written() {
         let traded = fill(&first, 1, "1");
         record(&journal, &mut first, &traded, 4).await;
         let mut second = intent("b4-2", "BTCUSDT", 1);
-        journal.record_intent(&second).await.unwrap();
+        intend(&journal, &second).await.unwrap();
         let traded = fill(&second, 1, "1");
         second.apply(&traded, at(5)).unwrap();
         let error = journal.append(&traded, at(5), &second).await.unwrap_err();
@@ -209,7 +212,7 @@ async fn orders_are_found_by_symbol_state_and_time() {
         for (number, symbol) in ["BTCUSDT", "ETHUSDT", "BTCUSDT", "BTCUSDT"].iter().enumerate() {
             let created = i64::try_from(number).unwrap();
             let mut order = intent(&format!("b4-{number}"), symbol, created);
-            journal.record_intent(&order).await.unwrap();
+            intend(&journal, &order).await.unwrap();
             if number == 3 {
                 record(&journal, &mut order, &OrderEvent::Sent, 9).await;
             }
@@ -226,11 +229,43 @@ async fn orders_are_found_by_symbol_state_and_time() {
 }
 
 #[tokio::test]
+async fn every_kind_of_order_and_its_reduction_come_back_as_they_were() {
+    let price = |text: &str| text.parse().unwrap();
+    let limit = StopLimit { price: price("61000"), time_in_force: TimeInForce::FillOrKill };
+    let trailing = |activation| Trigger::Trailing { delta_bips: 150, activation };
+    let (stop, profit) = (StopRole::StopLoss, StopRole::TakeProfit);
+    let kinds = [
+        OrderKind::Market,
+        OrderKind::Stop { role: stop, trigger: Trigger::Price(price("60000")), limit: None },
+        OrderKind::Stop {
+            role: profit,
+            trigger: Trigger::Price(price("62000")),
+            limit: Some(limit),
+        },
+        OrderKind::Stop { role: stop, trigger: trailing(None), limit: None },
+        OrderKind::Stop { role: stop, trigger: trailing(Some(price("61500"))), limit: Some(limit) },
+    ];
+    on_both(async |_, journal: Journal| {
+        for (kind, name) in kinds.into_iter().zip(["b4-1", "b4-2", "b4-3", "b4-4", "b4-5"]) {
+            let request = NewOrder { kind, ..request(name, "BTCUSDT") };
+            let mut order = Order::new(request, command_id("cmd-1"), at(1));
+            intend(&journal, &order).await.unwrap();
+            let reduced = OrderEvent::Reduced { quantity: "7".parse().unwrap() };
+            record(&journal, &mut order, &reduced, 2).await;
+            let id = &order.request().client_order_id;
+            assert_eq!(journal.load_order(id).await.unwrap().as_ref(), Some(&order), "{kind:?}");
+            assert_eq!(order.remaining(), amount("7"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_writers_of_one_order_cannot_both_go_on() {
     on_both(async |place: &Place, journal: Journal| {
         let second = place.open().await;
         let order = intent("b4-1", "BTCUSDT", 1);
-        journal.record_intent(&order).await.unwrap();
+        intend(&journal, &order).await.unwrap();
         let write = async |journal: &Journal, trade_id: u64| {
             let (mut after, traded) = (order.clone(), fill(&order, trade_id, "1"));
             after.apply(&traded, at(2)).unwrap();
@@ -242,7 +277,7 @@ async fn two_writers_of_one_order_cannot_both_go_on() {
             .filter(|result| matches!(result, Err(JournalError::Conflict { .. })))
             .count();
         assert_eq!(conflicts, 1, "{one:?} {two:?}");
-        assert_eq!(journal.load_fills(None, 0, 9).await.unwrap().rows.len(), 1);
+        assert_eq!(journal.load_fills("paper", None, 0, 9).await.unwrap().rows.len(), 1);
         second.close().await;
     })
     .await;
@@ -294,12 +329,12 @@ async fn what_was_tampered_with_is_refused_by_name() {
     for (statement, message) in tampered {
         on_both(async |place: &Place, journal: Journal| {
             let mut order = intent("b4-1", "BTCUSDT", 1);
-            journal.record_intent(&order).await.unwrap();
+            intend(&journal, &order).await.unwrap();
             record(&journal, &mut order, &ack(7), 2).await;
             let traded = fill(&order, 1, "4");
             record(&journal, &mut order, &traded, 3).await;
             place.tamper(statement).await;
-            let error = journal.load_open_orders().await.unwrap_err();
+            let error = journal.load_open_orders("paper").await.unwrap_err();
             assert_eq!(error.to_string(), message, "{statement}");
         })
         .await;

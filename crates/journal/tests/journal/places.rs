@@ -6,11 +6,14 @@ use domain::{
     Amount, CommandId, Fill, Liquidity, NewOrder, OrderId, OrderKind, Quantity, Side, TimeInForce,
     Timestamp,
 };
-use journal::Journal;
+use journal::{Intent, Journal, JournalError, Sender};
 use orders::{Order, OrderEvent};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use testkit::Postgres;
+
+/// Who sends in these tests: the first owner of an account that nobody has claimed.
+pub(crate) const SENDER: Sender<'static> = Sender { account: "paper", fence: 0, list_name: None };
 
 /// A place for one journal, and what must live as long as it does.
 pub(crate) struct Place {
@@ -109,6 +112,11 @@ pub(crate) fn fill(order: &Order, trade_id: u64, quantity: &str) -> OrderEvent {
 
 pub(crate) const fn ack(number: u64) -> OrderEvent {
     OrderEvent::Acknowledged { order_id: OrderId(number) }
+}
+
+/// Records the intent to send one order.
+pub(crate) async fn intend(journal: &Journal, order: &Order) -> Result<Intent, JournalError> {
+    journal.record_intents(SENDER, std::slice::from_ref(order)).await
 }
 
 /// Applies the event to the order and records it.

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use journal::{Begun, Intent, Journal, NewCommand};
 
-use crate::places::{Place, at, command_id, intent};
+use crate::places::{Place, at, command_id, intend, intent};
 
 const ADDRESS: &str = "JOURNAL_TEST_ADDRESS";
 const OWNER: &str = "JOURNAL_TEST_OWNER";
@@ -63,7 +63,7 @@ async fn child_records_intents_until_it_is_killed() {
     let journal = Journal::open(&address).await.unwrap();
     for number in 0i64.. {
         let name = format!("{owner}-{number}");
-        let recorded = journal.record_intent(&intent(&name, "BTCUSDT", number)).await.unwrap();
+        let recorded = intend(&journal, &intent(&name, "BTCUSDT", number)).await.unwrap();
         assert_eq!(recorded, Intent::Recorded { halt_version: 1 });
         say(&format!("\nrecorded {name}"));
     }
@@ -125,7 +125,7 @@ async fn what_was_answered_as_recorded_survives_a_kill() {
                 let loaded = journal.load_order(&name.parse().unwrap()).await.unwrap();
                 assert!(loaded.is_some(), "{name} in {}", place.address);
             }
-            assert!(journal.load_open_orders().await.unwrap().len() >= 25);
+            assert!(journal.load_open_orders("paper").await.unwrap().len() >= 25);
             journal.close().await;
         }
     }

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::{Exposure, Limits, Passes};
-use domain::{Instrument, TimeInForce, Timestamp};
+use domain::{Instrument, OrderKind, TimeInForce, Timestamp};
 use proptest::prelude::*;
 
 const NOW_MS: i64 = 1_700_000_000_000;
