@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let intents: i64 = arguments.next().as_deref().unwrap_or("2000").parse()?;
     let journal = Journal::open(&address).await?;
     journal.init_halt_running("commit_time", Timestamp::from_unix_nanos(0)).await?;
-    let sender = Sender { account: "commit_time", fence: 0, list_name: None };
+    let sender = Sender { account: "commit_time", fence: 0 };
     let mut micros = Vec::new();
     for number in 0..intents {
         let order = intent(number)?;

@@ -9,7 +9,7 @@ use domain::{
 };
 use orders::{Order, OrderEvent, RejectCode, VenueAnswer};
 
-use sqlx::{FromRow, Row};
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use crate::JournalError;
 
@@ -32,9 +32,10 @@ pub(crate) struct OrderRow {
     pub(crate) state: String,
     pub(crate) filled: String,
     pub(crate) event_count: i64,
+    pub(crate) list_name: Option<String>,
 }
 
-/// The columns of [`OrderRow`].
+/// The first columns of [`OrderRow`]; a tuple can have no more.
 type OrderColumns = (
     String,
     String,
@@ -57,6 +58,8 @@ type OrderColumns = (
 impl<'r, R: Row> FromRow<'r, R> for OrderRow
 where
     OrderColumns: FromRow<'r, R>,
+    usize: ColumnIndex<R>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         let columns = OrderColumns::from_row(row)?;
@@ -77,6 +80,7 @@ where
             state: columns.13,
             filled: columns.14,
             event_count: columns.15,
+            list_name: row.try_get(16)?,
         })
     }
 }
@@ -230,7 +234,11 @@ pub(crate) fn read_intent(row: &OrderRow) -> Result<Order, JournalError> {
         kind: read_kind(row)?,
     };
     let command_id = read_column("orders", "command_id", &row.command_id)?;
-    Ok(Order::new(request, command_id, Timestamp::from_unix_nanos(row.created_at)))
+    let order = Order::new(request, command_id, Timestamp::from_unix_nanos(row.created_at));
+    Ok(match &row.list_name {
+        Some(name) => order.in_list(read_column("orders", "list_name", name)?),
+        None => order,
+    })
 }
 
 fn read_kind(row: &OrderRow) -> Result<OrderKind, JournalError> {

@@ -26,8 +26,6 @@ pub struct Sender<'a> {
     pub account: &'a str,
     /// The fence of its owner, see [`Journal::claim`].
     pub fence: i64,
-    /// The list that the orders are sent with.
-    pub list_name: Option<&'a str>,
 }
 
 /// What became of an intent.
@@ -78,7 +76,7 @@ macro_rules! select_orders {
         concat!(
             "SELECT client_order_id, command_id, symbol, side, quantity, kind, price,
             time_in_force, post_only, stop_role, trigger_price, trailing_bips, created_at, state,
-            filled, event_count FROM orders ",
+            filled, event_count, list_name FROM orders ",
             $rest
         )
     };
@@ -124,12 +122,12 @@ const UPDATE_ORDER: &str = "UPDATE orders SET state = $2, settled = $3, order_id
 
 /// Inserts one new order on the connection of a transaction; gives how many rows that made.
 macro_rules! insert_order {
-    ($tx:ident, $account:expr, $list:expr, $found_as:expr, $order:expr) => {{
+    ($tx:ident, $account:expr, $found_as:expr, $order:expr) => {{
         let (order, request): (&Order, _) = ($order, $order.request());
         let kind = kind_columns(&request.kind);
         let inserted = query(INSERT_ORDER)
             .bind($account)
-            .bind($list)
+            .bind(order.list().map(ClientOrderId::as_str))
             .bind($found_as)
             .bind(request.client_order_id.as_str())
             .bind(order.command_id().as_str())
@@ -216,13 +214,7 @@ impl Journal {
                 Halt::Running { version } if current <= sender.fence => {
                     let mut inserted = 0;
                     for order in orders {
-                        inserted += insert_order!(
-                            tx,
-                            sender.account,
-                            sender.list_name,
-                            None::<&str>,
-                            order
-                        );
+                        inserted += insert_order!(tx, sender.account, None::<&str>, order);
                     }
                     if inserted == orders.len() {
                         End::Commit(Intent::Recorded { halt_version: version })
@@ -249,7 +241,7 @@ impl Journal {
     ) -> Result<bool, JournalError> {
         check_new(order)?;
         write!(self, "record a found order", |tx| {
-            let inserted = insert_order!(tx, account, None::<&str>, Some(found_as), order);
+            let inserted = insert_order!(tx, account, Some(found_as), order);
             if inserted == 1 { End::Commit(true) } else { End::RollBack(false) }
         })
     }
@@ -450,6 +442,9 @@ fn replay(row: &OrderRow, events: Vec<EventRow>, fills: &[FillRow]) -> Result<Or
 fn check_new(order: &Order) -> Result<(), JournalError> {
     let request = order.request();
     let mut fresh = Order::new(request.clone(), order.command_id().clone(), order.created_at());
+    if let Some(list) = order.list() {
+        fresh = fresh.in_list(list.clone());
+    }
     let sent = order.sent_at().map(|at| fresh.apply(&OrderEvent::Sent, at));
     if *order == fresh && !matches!(sent, Some(Err(_))) {
         return Ok(());

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Amount, Asset, CommandId, Decimal, Fill, NewOrder, OrderId, Overflow, Quantity, Timestamp,
+    Amount, Asset, ClientOrderId, CommandId, Decimal, Fill, NewOrder, OrderId, Overflow, Quantity,
+    Timestamp,
 };
 
 use crate::{
@@ -17,6 +18,7 @@ pub struct Order {
     /// What is ordered now: it can only have become less.
     quantity: Quantity,
     command_id: CommandId,
+    list: Option<ClientOrderId>,
     stage: Stage,
     cancel: Cancel,
     order_id: Option<OrderId>,
@@ -93,6 +95,7 @@ impl Order {
             quantity: request.quantity,
             request,
             command_id,
+            list: None,
             stage: Stage::Intended,
             cancel: Cancel::Idle,
             order_id: None,
@@ -103,6 +106,19 @@ impl Order {
             sent_at: None,
             updated_at: created_at,
         }
+    }
+
+    /// The same order as one of a list of that name.
+    #[must_use]
+    pub fn in_list(mut self, list: ClientOrderId) -> Self {
+        self.list = Some(list);
+        self
+    }
+
+    /// The list that it was sent with.
+    #[must_use]
+    pub const fn list(&self) -> Option<&ClientOrderId> {
+        self.list.as_ref()
     }
 
     /// What was asked for.

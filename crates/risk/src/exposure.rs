@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Amount, Overflow, Price, Side, Symbol};
+use domain::{Amount, ClientOrderId, NewOrder, Overflow, Price, Side, Symbol};
 use orders::{Order, OrderState};
 use thiserror::Error;
+
+use crate::Market;
 
 /// Exposure seen from one symbol; all symbols have the same quote asset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,6 +43,23 @@ pub enum ExposureError {
     Overflow(#[from] Overflow),
 }
 
+/// An open order and what it is valued at.
+#[derive(Debug, Clone, Copy)]
+struct Open<'a> {
+    symbol: &'a Symbol,
+    side: Side,
+    price: Price,
+    order: &'a Order,
+}
+
+// === impl Open ===
+
+impl Open<'_> {
+    fn value(&self) -> Result<Amount, Overflow> {
+        self.price.value_of(self.order.remaining())
+    }
+}
+
 // === impl Exposure ===
 
 impl Exposure {
@@ -72,6 +91,7 @@ impl Exposure {
                 exposure.position_value = value;
             }
         }
+        let mut lists: BTreeMap<(&ClientOrderId, Side), Open<'a>> = BTreeMap::new();
         for order in orders {
             let state = order.state();
             if state.is_final() {
@@ -82,21 +102,35 @@ impl Exposure {
                 Some(price) => price,
                 None => mark(&request.symbol)?,
             };
-            exposure.add_open(order, price, request.symbol == *symbol)?;
             if request.symbol == *symbol && matches!(state, OrderState::Unknown { .. }) {
                 exposure.unknown_orders = exposure.unknown_orders.saturating_add(1);
             }
+            let open = Open { symbol: &request.symbol, side: request.side, price, order };
+            match order.list() {
+                // Of the exits of a list only one can trade: the dearest counts for all.
+                Some(list) => {
+                    let known = lists.entry((list, request.side)).or_insert(open);
+                    if open.value()? > known.value()? {
+                        *known = open;
+                    }
+                }
+                None => exposure.add_open(open, symbol)?,
+            }
+        }
+        for open in lists.into_values() {
+            exposure.add_open(open, symbol)?;
         }
         Ok(exposure)
     }
 
-    fn add_open(&mut self, order: &Order, price: Price, is_ours: bool) -> Result<(), Overflow> {
-        let remaining = order.remaining();
-        match order.request().side {
+    fn add_open(&mut self, open: Open<'_>, symbol: &Symbol) -> Result<(), Overflow> {
+        let is_ours = open.symbol == symbol;
+        let remaining = open.order.remaining();
+        match open.side {
             Side::Sell if is_ours => self.open_sells = self.open_sells.try_add(remaining)?,
             Side::Sell => {}
             Side::Buy => {
-                let value = price.value_of(remaining)?;
+                let value = open.value()?;
                 self.portfolio_open_buys_value = self.portfolio_open_buys_value.try_add(value)?;
                 if is_ours {
                     self.open_buys_value = self.open_buys_value.try_add(value)?;
@@ -104,6 +138,24 @@ impl Exposure {
             }
         }
         Ok(())
+    }
+
+    /// The exposure after an order of the symbol has traded whole at its own price, or at the
+    /// market's.
+    pub(crate) fn with_traded(&self, order: &NewOrder, market: &Market) -> Result<Self, Overflow> {
+        let price = order.kind.named_price().unwrap_or(market.touch(order.side));
+        let (size, value) = (order.quantity.amount(), price.notional(order.quantity)?);
+        let mut after = self.clone();
+        match order.side {
+            Side::Buy => {
+                after.held = self.held.try_add(size)?;
+                after.position_value = self.position_value.try_add(value)?;
+                after.portfolio_value = self.portfolio_value.try_add(value)?;
+            }
+            // What is sold leaves; its value stays counted, which is on the safe side.
+            Side::Sell => after.held = self.held.try_sub(size)?,
+        }
+        Ok(after)
     }
 
     /// What is held and not yet promised to open sell orders; never negative.
@@ -116,7 +168,7 @@ impl Exposure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{NewOrder, OrderKind, TimeInForce, Timestamp};
+    use domain::{OrderKind, TimeInForce, Timestamp};
     use orders::OrderEvent;
 
     fn amount(text: &str) -> Amount {

@@ -1,14 +1,18 @@
-//! The one gate: every order that leaves the house has passed [`check`].
+//! The one gate: every order that leaves the house has passed [`check`] or [`check_list`].
 //!
 //! The first failing rule refuses, in this order: halt, instrument, price there, price fresh, price
-//! band; then, unless the order only reduces what is held: unknown outcomes, the day's loss, the
-//! equity, and the four limits on size.
+//! band, side of the trigger; then, unless the order only reduces what is held: unknown outcomes,
+//! the day's loss, the equity, and the four limits on size.
 //!
-//! An order is valued at the most it can be worth: a buy at its limit price or the ask, a sell at
-//! the higher of its limit price and the bid. A sell of more than can be given away counts whole as
-//! new exposure.
+//! An order is valued at the most it can be worth: a buy at its limit price, its trigger or the ask,
+//! a sell at the higher of its own price and the bid. A sell of more than can be given away counts
+//! whole as new exposure. The limit of a sleeping order is judged around its trigger, because that
+//! is where the market will be when it wakes.
 
-use domain::{Amount, Decimal, NewOrder, Overflow, Price, Quantity, Rate, Side};
+use domain::{
+    Amount, Decimal, ListShape, NewOrder, NewOrderList, OrderKind, Overflow, Price, Quantity, Rate,
+    Side,
+};
 use rust_decimal::RoundingStrategy;
 
 use crate::{Approved, Context, DayLossLevel, Halt, Market, Refusal};
@@ -28,23 +32,158 @@ struct Size {
 /// # Errors
 /// The first [`Refusal`] in the order above.
 pub fn check(order: NewOrder, ctx: &Context<'_>) -> Result<Approved<NewOrder>, Refusal> {
+    let market = check_frame(&order, ctx)?;
+    check_prices(&order, market, ctx)?;
+    if !ctx.reduces(order.side, order.quantity) {
+        check_new_exposure(&order, market, ctx)?;
+    }
+    Ok(Approved::new(order))
+}
+
+/// Decides whether a list of orders may leave the house.
+///
+/// What is sent in at once is judged as an order of its own. An exit is judged as if the order that
+/// it follows had traded whole, and counts once, because only one of a pair can trade.
+///
+/// # Errors
+/// As for [`check`]; [`Refusal::ListShape`] for orders that do not belong together.
+pub fn check_list(
+    list: NewOrderList,
+    ctx: &Context<'_>,
+) -> Result<Approved<NewOrderList>, Refusal> {
+    check_shape(&list.shape)?;
+    for order in list.orders() {
+        let market = check_frame(order, ctx)?;
+        check_prices(order, market, ctx)?;
+    }
+    let (working, exits) = match &list.shape {
+        ListShape::Oco { above, below } => (None, [above, below]),
+        ListShape::Oto { working, pending } => (Some(working), [pending, pending]),
+        ListShape::Otoco { working, above, below } => (Some(working), [above, below]),
+    };
+    let mut after = ctx.exposure.clone();
+    if let Some(working) = working {
+        let market = check_frame(working, ctx)?;
+        if !ctx.reduces(working.side, working.quantity) {
+            check_new_exposure(working, market, ctx)?;
+        }
+        after = after.with_traded(working, market).or(Err(Refusal::Unrepresentable))?;
+    }
+    let after = Context { exposure: &after, ..*ctx };
+    for exit in exits {
+        let market = check_frame(exit, &after)?;
+        if !after.reduces(exit.side, exit.quantity) {
+            check_new_exposure(exit, market, &after)?;
+        }
+    }
+    Ok(Approved::new(list))
+}
+
+/// What every order needs before its numbers are looked at.
+fn check_frame<'a>(order: &NewOrder, ctx: &Context<'a>) -> Result<&'a Market, Refusal> {
     check_halt(ctx.halt)?;
     if order.symbol != ctx.instrument.symbol {
-        let (ordered, instrument) = (order.symbol, ctx.instrument.symbol.clone());
+        let (ordered, instrument) = (order.symbol.clone(), ctx.instrument.symbol.clone());
         return Err(Refusal::Instrument { ordered, instrument });
     }
     let Some(market) = ctx.market else {
-        return Err(Refusal::NoPrice { symbol: order.symbol });
+        return Err(Refusal::NoPrice { symbol: order.symbol.clone() });
     };
     let (age_ms, age_ms_max) = (market.age_ms(ctx.now), ctx.limits.price_age_ms_max);
     if age_ms > age_ms_max {
         return Err(Refusal::StalePrice { age_ms, age_ms_max });
     }
-    check_band(price_of(&order, market), market, ctx)?;
-    if !ctx.reduces(order.side, order.quantity) {
-        check_new_exposure(&order, market, ctx)?;
+    Ok(market)
+}
+
+fn check_prices(order: &NewOrder, market: &Market, ctx: &Context<'_>) -> Result<(), Refusal> {
+    match order.kind.trigger_price() {
+        None => check_band(price_of(order, market), market.mid(), ctx),
+        Some(trigger) => {
+            check_trigger(order, trigger, market, ctx)?;
+            match order.kind.limit_price() {
+                Some(price) => check_band(price, trigger, ctx),
+                None => Ok(()),
+            }
+        }
     }
-    Ok(Approved::new(order))
+}
+
+/// A trigger that the market has passed already would fire at once.
+fn check_trigger(
+    order: &NewOrder,
+    trigger: Price,
+    market: &Market,
+    ctx: &Context<'_>,
+) -> Result<(), Refusal> {
+    let OrderKind::Stop { role, .. } = order.kind else { return Ok(()) };
+    let next = |from: Price, ticks: i64| {
+        let tick = ctx.instrument.tick_size.decimal();
+        let beyond = tick.checked_mul(Decimal::from(ticks))?;
+        Price::try_new(from.decimal().checked_add(beyond)?).ok()
+    };
+    if role.wakes_above(order.side) {
+        let bid = market.bid();
+        if trigger <= bid {
+            return Err(Refusal::TriggerSide {
+                trigger,
+                market: bid,
+                min: next(bid, 1),
+                max: None,
+            });
+        }
+    } else {
+        let ask = market.ask();
+        if trigger >= ask {
+            return Err(Refusal::TriggerSide {
+                trigger,
+                market: ask,
+                min: None,
+                max: next(ask, -1),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// An exit is two orders of one side and size, one above the market and one below it.
+fn check_shape(shape: &ListShape) -> Result<(), Refusal> {
+    let wrong = |why| Err(Refusal::ListShape { why });
+    let (working, pair) = match shape {
+        ListShape::Oco { above, below } => (None, Some((above, below))),
+        ListShape::Oto { working, pending } => {
+            if working.symbol != pending.symbol {
+                return wrong("both must be of one symbol");
+            }
+            (Some(working), None)
+        }
+        ListShape::Otoco { working, above, below } => (Some(working), Some((above, below))),
+    };
+    if let Some(working) = working
+        && !matches!(working.kind, OrderKind::Limit { .. })
+    {
+        return wrong("the order that is sent in first must be a limit order");
+    }
+    let Some((above, below)) = pair else { return Ok(()) };
+    if above.side != below.side || above.quantity != below.quantity {
+        return wrong("the orders above and below must have one side and one quantity");
+    }
+    let of_others = |order: &NewOrder| order.symbol != above.symbol;
+    if of_others(below) || working.is_some_and(of_others) {
+        return wrong("all must be of one symbol");
+    }
+    let wakes = |order: &NewOrder| match order.kind {
+        OrderKind::Stop { role, .. } => Some(role.wakes_above(order.side)),
+        OrderKind::Limit { post_only: true, .. } => Some(order.side == Side::Sell),
+        OrderKind::Limit { post_only: false, .. } | OrderKind::Market => None,
+    };
+    match (wakes(above), wakes(below)) {
+        (Some(true), Some(false)) => Ok(()),
+        _ => wrong(
+            "above must be a stop that wakes above the market or a resting sell, below a stop that \
+             wakes below it or a resting buy",
+        ),
+    }
 }
 
 fn check_halt(halt: &Halt) -> Result<(), Refusal> {
@@ -78,8 +217,8 @@ fn value_price(order: &NewOrder, market: &Market) -> Price {
     }
 }
 
-fn check_band(price: Price, market: &Market, ctx: &Context<'_>) -> Result<(), Refusal> {
-    let mid = market.mid();
+/// The price is within the band around `mid`: the market's, or the trigger's.
+fn check_band(price: Price, mid: Price, ctx: &Context<'_>) -> Result<(), Refusal> {
     let Ok((min, max)) = band(mid, ctx) else {
         return Err(Refusal::Unrepresentable);
     };

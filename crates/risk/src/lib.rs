@@ -31,7 +31,7 @@ mod refusal;
 pub use approved::Approved;
 pub use context::{Context, Market, MarketError};
 pub use exposure::{Exposure, ExposureError};
-pub use gate::check;
+pub use gate::{check, check_list};
 pub use halt::Halt;
 pub use limits::{DayLossLevel, LimitError, Limits};
 pub use refusal::{Passes, Refusal};

@@ -61,6 +61,26 @@ pub enum Refusal {
         /// The highest price that passes, on the instrument's grid.
         max: Price,
     },
+    /// A sleeping order would wake at once.
+    #[error(
+        "the trigger {trigger} is on the wrong side of the market {market}: it would fire at once"
+    )]
+    TriggerSide {
+        /// The order's trigger.
+        trigger: Price,
+        /// The best price that it must be beyond.
+        market: Price,
+        /// The lowest trigger that passes; `None` when it must be below the market.
+        min: Option<Price>,
+        /// The highest trigger that passes; `None` when it must be above the market.
+        max: Option<Price>,
+    },
+    /// The orders of a list do not belong together.
+    #[error("the orders of the list do not belong together: {why}")]
+    ListShape {
+        /// The rule, for people.
+        why: &'static str,
+    },
     /// An order in the symbol has an unknown outcome.
     #[error(
         "orders in {symbol} with an unknown outcome: {orders}; no new exposure until they are resolved"
@@ -152,6 +172,10 @@ pub enum Passes {
         /// The highest.
         max: Price,
     },
+    /// A trigger of this price or more.
+    TriggerMin(Price),
+    /// A trigger of this price or less.
+    TriggerMax(Price),
     /// Prices at most this old, in milliseconds.
     PriceAgeMsMax(u64),
 }
@@ -168,6 +192,8 @@ impl Refusal {
         "NO_PRICE",
         "STALE_PRICE",
         "PRICE_BAND",
+        "TRIGGER_SIDE",
+        "LIST_SHAPE",
         "OUTCOME_UNKNOWN",
         "DAILY_LOSS_UNKNOWN",
         "DAILY_LOSS",
@@ -190,6 +216,8 @@ impl Refusal {
             Self::NoPrice { .. } => "NO_PRICE",
             Self::StalePrice { .. } => "STALE_PRICE",
             Self::PriceBand { .. } => "PRICE_BAND",
+            Self::TriggerSide { .. } => "TRIGGER_SIDE",
+            Self::ListShape { .. } => "LIST_SHAPE",
             Self::OutcomeUnknown { .. } => "OUTCOME_UNKNOWN",
             Self::DailyLossUnknown { .. } => "DAILY_LOSS_UNKNOWN",
             Self::DailyLoss { .. } => "DAILY_LOSS",
@@ -208,6 +236,8 @@ impl Refusal {
         match self {
             Self::StalePrice { age_ms_max, .. } => Some(Passes::PriceAgeMsMax(*age_ms_max)),
             Self::PriceBand { min, max, .. } => Some(Passes::PriceRange { min: *min, max: *max }),
+            Self::TriggerSide { min: Some(min), .. } => Some(Passes::TriggerMin(*min)),
+            Self::TriggerSide { max: Some(max), .. } => Some(Passes::TriggerMax(*max)),
             Self::OutcomeUnknown { passes, .. }
             | Self::DailyLossUnknown { passes }
             | Self::DailyLoss { passes, .. }
@@ -224,6 +254,8 @@ impl Refusal {
             | Self::HaltStateUnreadable { .. }
             | Self::Instrument { .. }
             | Self::NoPrice { .. }
+            | Self::TriggerSide { min: None, max: None, .. }
+            | Self::ListShape { .. }
             | Self::Unrepresentable => None,
         }
     }

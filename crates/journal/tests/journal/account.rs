@@ -101,7 +101,7 @@ async fn who_was_followed_by_another_owner_records_nothing() {
     on_both(async |_, journal| {
         assert_eq!(journal.fence("paper").await.unwrap(), 0);
         assert_eq!(journal.claim("paper", "one", 0, at(1)).await.unwrap(), 1);
-        let first = Sender { account: "paper", fence: 1, list_name: None };
+        let first = Sender { account: "paper", fence: 1 };
         let orders = [intent("b4-1", "BTCUSDT", 5)];
         let recorded = Intent::Recorded { halt_version: 1 };
         assert_eq!(journal.record_intents(first, &orders).await.unwrap(), recorded);
@@ -123,17 +123,16 @@ async fn who_was_followed_by_another_owner_records_nothing() {
 async fn the_orders_of_a_list_are_recorded_together_or_not_at_all() {
     on_both(async |_, journal| {
         let sent = |name| {
-            let mut order = intent(name, "BTCUSDT", 5);
+            let mut order = intent(name, "BTCUSDT", 5).in_list("b4-list".parse().unwrap());
             order.apply(&OrderEvent::Sent, at(6)).unwrap();
             order
         };
-        let list = Sender { list_name: Some("b4-list"), ..SENDER };
         let pair = [sent("b4-1"), sent("b4-2")];
         let recorded = Intent::Recorded { halt_version: 1 };
-        assert_eq!(journal.record_intents(list, &pair).await.unwrap(), recorded);
+        assert_eq!(journal.record_intents(SENDER, &pair).await.unwrap(), recorded);
         assert_eq!(journal.load_open_orders("paper").await.unwrap(), pair);
         let half_new = [sent("b4-3"), sent("b4-1")];
-        assert_eq!(journal.record_intents(list, &half_new).await.unwrap(), Intent::Duplicate);
+        assert_eq!(journal.record_intents(SENDER, &half_new).await.unwrap(), Intent::Duplicate);
         assert_eq!(journal.load_open_orders("paper").await.unwrap(), pair);
     })
     .await;

@@ -103,7 +103,9 @@ async fn no_intent_is_recorded_after_a_halt_was_answered() {
                         assert_eq!((halt_version, is_late), (1, false), "order {number}");
                     }
                     Intent::Stopped(state) => return state,
-                    Intent::Duplicate | Intent::Fenced { .. } => panic!("order {number} was named before"),
+                    Intent::Duplicate | Intent::Fenced { .. } => {
+                        panic!("order {number} was named before")
+                    }
                 }
             }
             panic!("the halt never came");

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use testkit::Postgres;
 
 /// Who sends in these tests: the first owner of an account that nobody has claimed.
-pub(crate) const SENDER: Sender<'static> = Sender { account: "paper", fence: 0, list_name: None };
+pub(crate) const SENDER: Sender<'static> = Sender { account: "paper", fence: 0 };
 
 /// A place for one journal, and what must live as long as it does.
 pub(crate) struct Place {

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::{Exposure, Limits, Passes};
-use domain::{Instrument, OrderKind, TimeInForce, Timestamp};
+use domain::{Instrument, StopLimit, StopRole, TimeInForce, Timestamp, Trigger};
 use proptest::prelude::*;
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -56,7 +56,11 @@ fn world() -> World {
 
 impl World {
     fn check(&self, order: NewOrder) -> Result<Approved<NewOrder>, Refusal> {
-        let ctx = Context {
+        check(order, &self.context())
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
             limits: &self.limits,
             halt: &self.halt,
             now: Timestamp::from_unix_millis(NOW_MS),
@@ -65,9 +69,32 @@ impl World {
             equity: self.equity,
             day_loss: self.day_loss,
             exposure: &self.exposure,
-        };
-        check(order, &ctx)
+        }
     }
+
+    fn check_list(&self, shape: ListShape) -> Result<Approved<NewOrderList>, Refusal> {
+        let client_list_id = "b4-list".parse().unwrap();
+        check_list(NewOrderList { client_list_id, shape }, &self.context())
+    }
+}
+
+fn stop(
+    side: Side,
+    role: StopRole,
+    trigger: &str,
+    price: Option<&str>,
+    quantity: &str,
+) -> NewOrder {
+    let limit = price.map(|price| StopLimit {
+        price: price.parse().unwrap(),
+        time_in_force: TimeInForce::GoodTilCanceled,
+    });
+    let trigger = Trigger::Price(trigger.parse().unwrap());
+    NewOrder { kind: OrderKind::Stop { role, trigger, limit }, ..limit_order(side, quantity) }
+}
+
+fn limit_order(side: Side, quantity: &str) -> NewOrder {
+    limit(side, "100", quantity)
 }
 
 fn limit(side: Side, price: &str, quantity: &str) -> NewOrder {
@@ -99,6 +126,8 @@ fn refused(world: &World, order: NewOrder, code: &str, message: &str, passes: Op
     let found = refusal.passes().map(|passes| match passes {
         Passes::QuantityMax(quantity) => quantity.to_string(),
         Passes::PriceRange { min, max } => format!("{min}..{max}"),
+        Passes::TriggerMin(price) => format!("{price}.."),
+        Passes::TriggerMax(price) => format!("..{price}"),
         Passes::PriceAgeMsMax(age) => age.to_string(),
     });
     assert_eq!(found.as_deref(), passes);
@@ -417,4 +446,86 @@ proptest! {
         let world = World { halt, ..world };
         prop_assert!(world.check(order).is_err());
     }
+}
+
+#[test]
+fn a_trigger_on_the_wrong_side_is_refused_with_the_nearest_that_passes() {
+    let mut world = world();
+    world.exposure.held = amount("5");
+    let (loss, profit) = (StopRole::StopLoss, StopRole::TakeProfit);
+    for (side, role, trigger, market, passes) in [
+        (Side::Sell, loss, "100.01", "100.01", "..100"),
+        (Side::Sell, loss, "130", "100.01", "..100"),
+        (Side::Sell, profit, "99.99", "99.99", "100.."),
+        (Side::Buy, loss, "70", "99.99", "100.."),
+        (Side::Buy, profit, "100.01", "100.01", "..100"),
+    ] {
+        let order = stop(side, role, trigger, None, "1");
+        let message = format!(
+            "the trigger {trigger} is on the wrong side of the market {market}: it would fire at \
+             once"
+        );
+        refused(&world, order, "TRIGGER_SIDE", &message, Some(passes));
+    }
+    // Far from the market is what a stop is for; its limit is judged around the trigger.
+    assert!(world.check(stop(Side::Sell, loss, "50", Some("48"), "1")).is_ok());
+    refused(
+        &world,
+        stop(Side::Sell, loss, "50", Some("40"), "1"),
+        "PRICE_BAND",
+        "the price 40 is outside 47.5 to 52.5, the band around the mid 50",
+        Some("47.5..52.5"),
+    );
+}
+
+#[test]
+fn a_stop_that_buys_counts_at_its_trigger() {
+    let world = world();
+    let order = stop(Side::Buy, StopRole::StopLoss, "200", None, "11");
+    assert_eq!(world.check(order).unwrap_err().code(), "POSITION_SIZE");
+    let order = stop(Side::Buy, StopRole::StopLoss, "200", None, "10");
+    assert!(world.check(order).is_ok());
+}
+
+#[test]
+fn exits_of_a_bracket_give_away_what_its_entry_buys_and_count_once() {
+    let world = world();
+    let pair = |quantity: &str| {
+        let above = stop(Side::Sell, StopRole::TakeProfit, "110", None, quantity);
+        (above, stop(Side::Sell, StopRole::StopLoss, "90", None, quantity))
+    };
+    let bracket = |entry: &str, exits: &str| {
+        let (above, below) = pair(exits);
+        world.check_list(ListShape::Otoco { working: buy(entry), above, below })
+    };
+    assert!(bracket("20", "20").is_ok());
+    // Exits beyond the entry are new exposure of their own.
+    assert_eq!(bracket("20", "21").unwrap_err().code(), "POSITION_SIZE");
+    assert_eq!(bracket("21", "21").unwrap_err().code(), "POSITION_SIZE");
+    let (above, below) = pair("21");
+    let refusal = world.check_list(ListShape::Oco { above, below }).unwrap_err();
+    assert_eq!(refusal.code(), "POSITION_SIZE", "nothing is held that could be given away");
+}
+
+#[test]
+fn orders_that_do_not_belong_together_are_no_list() {
+    let world = world();
+    let above = stop(Side::Sell, StopRole::TakeProfit, "110", None, "1");
+    let below = stop(Side::Sell, StopRole::StopLoss, "90", None, "1");
+    let oco = |above: &NewOrder, below: &NewOrder| {
+        let (above, below) = (above.clone(), below.clone());
+        world.check_list(ListShape::Oco { above, below })
+    };
+    assert!(oco(&above, &below).is_ok());
+    let other_side = NewOrder { side: Side::Buy, ..below.clone() };
+    let other_size = NewOrder { quantity: "2".parse().unwrap(), ..below.clone() };
+    let market = NewOrder { kind: OrderKind::Market, ..below.clone() };
+    for (above, below) in
+        [(&below, &above), (&above, &other_side), (&above, &other_size), (&above, &market)]
+    {
+        assert_eq!(oco(above, below).unwrap_err().code(), "LIST_SHAPE", "{above:?} {below:?}");
+    }
+    let entry = NewOrder { kind: OrderKind::Market, ..buy("1") };
+    let shape = ListShape::Oto { working: entry, pending: below };
+    assert_eq!(world.check_list(shape).unwrap_err().code(), "LIST_SHAPE");
 }
