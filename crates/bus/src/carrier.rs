@@ -9,6 +9,8 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tokio::sync::watch;
 
+use crate::{Raise, Raised};
+
 /// Whether a carrier works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -74,6 +76,25 @@ pub(crate) trait Carrier: fmt::Debug + Send + Sync {
 
     /// The values of all keys that match a pattern with one `*`, at its end.
     fn scan(&self, pattern: &'static str) -> BoxFuture<'_, Result<Vec<Bytes>, CarrierError>>;
+
+    /// Sets `lease` to `holder` with a time to live unless somebody else holds it; counts a new
+    /// holder in `fence`. Gives who holds it, the fence, and whether it was free.
+    fn claim(
+        &self,
+        lease: String,
+        fence: String,
+        holder: String,
+        ttl: Duration,
+    ) -> BoxFuture<'_, Result<(String, u64, bool), CarrierError>>;
+
+    /// Removes `lease` if it is `holder`'s.
+    fn release(&self, lease: String, holder: String) -> BoxFuture<'_, Result<(), CarrierError>>;
+
+    /// Raises counters, all or none; each `window` is a key.
+    fn raise(&self, wish: Vec<Raise>) -> BoxFuture<'_, Result<Raised, CarrierError>>;
+
+    /// Lifts a counter to `to` if it is lower.
+    fn lift(&self, key: String, to: u64, ttl: Duration) -> BoxFuture<'_, Result<(), CarrierError>>;
 
     /// Whether it works, as it changes.
     fn health(&self) -> watch::Receiver<Health>;

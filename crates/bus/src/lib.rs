@@ -17,6 +17,7 @@
 mod carrier;
 mod client;
 mod directory;
+mod lease;
 mod memory;
 mod redis;
 mod server;
@@ -31,6 +32,7 @@ use tokio::sync::watch;
 pub use carrier::Health;
 pub use client::{CallOptions, Client};
 pub use directory::{Directory, Instance};
+pub use lease::{Claim, Raise, Raised};
 pub use redis::{RedisUrl, RedisUrlError};
 pub use server::{Call, Handler, Identity, Server, ServerOptions, Status};
 pub use stats::{Counts, Stats};

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::carrier::{Carrier, CarrierError, Health, Receipt, Sink, Subscription, matches};
+use crate::{Raise, Raised};
 
 /// A bus within one process.
 pub(crate) struct Memory {
@@ -44,7 +45,19 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Longer than any process runs.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 impl Shared {
+    fn alive(&self, key: &str, now: Instant) -> Option<&Bytes> {
+        self.keys.get(key).filter(|(_, expires)| *expires > now).map(|(value, _)| value)
+    }
+
+    fn counter(&self, key: &str, now: Instant) -> u64 {
+        let text = self.alive(key, now).and_then(|value| std::str::from_utf8(value).ok());
+        text.and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
     fn listeners(&self, channel: &str) -> Vec<Sink> {
         let exact = self.sinks.get(channel).into_iter().flat_map(BTreeMap::values);
         if self.patterns == 0 {
@@ -131,6 +144,64 @@ impl Carrier for Memory {
         let found = shared.keys.iter().filter(|(key, _)| matches(pattern, key));
         let values = found.map(|(_, (value, _))| value.clone()).collect();
         ready(Ok(values)).boxed()
+    }
+
+    fn claim(
+        &self,
+        lease: String,
+        fence: String,
+        holder: String,
+        ttl: Duration,
+    ) -> BoxFuture<'_, Result<(String, u64, bool), CarrierError>> {
+        let mut shared = self.lock();
+        let now = Instant::now();
+        let held = shared.alive(&lease, now).map(|by| String::from_utf8_lossy(by).into_owned());
+        let is_new = held.is_none();
+        let held_by = held.unwrap_or_else(|| holder.clone());
+        if held_by == holder {
+            shared.keys.insert(lease, (Bytes::from(holder), now + ttl));
+        }
+        let count = shared.counter(&fence, now).saturating_add(u64::from(is_new));
+        if is_new {
+            shared.keys.insert(fence, (Bytes::from(count.to_string()), now + FOREVER));
+        }
+        ready(Ok((held_by, count, is_new))).boxed()
+    }
+
+    fn release(&self, lease: String, holder: String) -> BoxFuture<'_, Result<(), CarrierError>> {
+        let mut shared = self.lock();
+        if shared.alive(&lease, Instant::now()).is_some_and(|by| *by == holder) {
+            shared.keys.remove(&lease);
+        }
+        ready(Ok(())).boxed()
+    }
+
+    fn raise(&self, wish: Vec<Raise>) -> BoxFuture<'_, Result<Raised, CarrierError>> {
+        let mut shared = self.lock();
+        let now = Instant::now();
+        let mut after = Vec::new();
+        for (index, raise) in wish.iter().enumerate() {
+            let at = shared.counter(&raise.window, now);
+            let raised = at.saturating_add(raise.by);
+            if raised > raise.max {
+                return ready(Ok(Raised::TooHigh { index, at })).boxed();
+            }
+            after.push(raised);
+        }
+        for (raise, count) in wish.into_iter().zip(&after) {
+            let value = Bytes::from(count.to_string());
+            shared.keys.insert(raise.window, (value, now + raise.ttl));
+        }
+        ready(Ok(Raised::To(after))).boxed()
+    }
+
+    fn lift(&self, key: String, to: u64, ttl: Duration) -> BoxFuture<'_, Result<(), CarrierError>> {
+        let mut shared = self.lock();
+        let now = Instant::now();
+        if shared.counter(&key, now) < to {
+            shared.keys.insert(key, (Bytes::from(to.to_string()), now + ttl));
+        }
+        ready(Ok(())).boxed()
     }
 
     fn health(&self) -> watch::Receiver<Health> {

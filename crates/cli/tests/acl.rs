@@ -99,6 +99,7 @@ fn secrets(dir: &Path, redis: &str) {
         .arg("--dir")
         .arg(dir)
         .args(["--agents", "riskquant,exchangespec", "--redis", redis])
+        .args(["--journal", "exchangespec", "--postgres", "127.0.0.1/bot4"])
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -120,6 +121,23 @@ fn an_agent_may_do_its_own_work() {
         ];
         secured.may(agent, &own.each_ref().map(String::as_str));
     }
+}
+
+#[test]
+fn who_owns_accounts_may_share_leases_and_counters_with_its_own_kind_only() {
+    let secured = Secured::start();
+    let script = |key: &str| format!("EVAL \"return redis.call('GET', KEYS[1])\" 1 {key}");
+    for kind in ["lease", "fence", "rate"] {
+        let own = script(&format!("bot4:{kind}:exchangespec:paper"));
+        secured.may("exchangespec", &[&own]);
+        secured.may_not("riskquant", &[&own]);
+    }
+    let reaches_out = "EVAL \"return redis.call('GET', 'bot4:presence:riskquant:1')\" 0";
+    let answer = secured.asks("exchangespec", reaches_out);
+    assert!(answer.starts_with('-'), "{answer}");
+    let publishes = "EVAL \"return redis.call('PUBLISH', 'bot4:rpc:riskquant:1', 'x')\" 0";
+    let answer = secured.asks("exchangespec", publishes);
+    assert!(answer.starts_with('-'), "{answer}");
 }
 
 #[test]

@@ -6,6 +6,9 @@
 //! | `bot4:reply:{caller}:{nonce}` | channel | instances that were asked | that caller |
 //! | `bot4:presence:{agent}:{instance}` | key with time to live | that instance | callers |
 //! | `bot4:topic:{agent}:{topic}` | channel | instances of that agent | anybody allowed |
+//! | `bot4:lease:{agent}:{name}` | key with time to live | the instance that holds it | instances of that agent |
+//! | `bot4:fence:{agent}:{name}` | key | whoever takes the lease | instances of that agent |
+//! | `bot4:rate:{agent}:{window}` | key with time to live | instances of that agent | the same |
 
 use crate::{AgentName, InstanceId};
 
@@ -43,6 +46,24 @@ pub fn presence_key(agent: &AgentName, instance: &InstanceId) -> String {
 #[must_use]
 pub fn topic(agent: &AgentName, name: &str) -> String {
     format!("bot4:topic:{agent}:{name}")
+}
+
+/// Who of an agent's instances holds something that only one may have.
+#[must_use]
+pub fn lease_key(agent: &AgentName, name: &str) -> String {
+    format!("bot4:lease:{agent}:{name}")
+}
+
+/// How often that lease has been taken.
+#[must_use]
+pub fn fence_key(agent: &AgentName, name: &str) -> String {
+    format!("bot4:fence:{agent}:{name}")
+}
+
+/// How much of a limit the instances of an agent have used up together.
+#[must_use]
+pub fn rate_key(agent: &AgentName, window: &str) -> String {
+    format!("bot4:rate:{agent}:{window}")
 }
 
 /// Splits a topic channel into its agent and topic.

@@ -83,6 +83,6 @@ impl Reply {
     }
 }
 
-fn odd() -> CarrierError {
+pub(super) fn odd() -> CarrierError {
     CarrierError::Refused("the server's reply has another shape than documented".into())
 }

@@ -33,10 +33,10 @@ use wire::{AgentName, InstanceId, topics};
 
 pub use url::{RedisUrl, RedisUrlError};
 
-use crate::Stats;
 use crate::carrier::{Carrier, CarrierError, Health, Receipt, Sink, Subscription};
+use crate::{Raise, Raised, Stats};
 use connection::Connection;
-use expect::{Expect, Reply};
+use expect::{Expect, Reply, odd};
 use state::Shared;
 
 /// How often the connection publishes a heartbeat to itself.
@@ -47,6 +47,42 @@ const SILENCE_MAX: Duration = Duration::from_millis(1500);
 
 /// How long to wait before the next attempt to connect.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// Keys: lease, fence. Arguments: holder, time to live in ms. Gives holder, fence, 1 if it was free.
+const CLAIM: &str = "
+local by = redis.call('GET', KEYS[1])
+if not by then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return {ARGV[1], tostring(redis.call('INCR', KEYS[2])), '1'}
+end
+if by == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return {by, redis.call('GET', KEYS[2]) or '0', '0'}";
+
+/// Key: lease. Argument: holder.
+const RELEASE: &str = "
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return {}";
+
+/// Keys: counters. Arguments, for each: by, ceiling, time to live in ms. Gives 0 and the counts, or
+/// the place of the one that would be too high and its count.
+const RAISE: &str = "
+local after = {'0'}
+for i, key in ipairs(KEYS) do
+  local at = tonumber(redis.call('GET', key) or '0')
+  if at + tonumber(ARGV[3 * i - 2]) > tonumber(ARGV[3 * i - 1]) then
+    return {tostring(i), string.format('%.0f', at)}
+  end
+  after[i + 1] = string.format('%.0f', at + tonumber(ARGV[3 * i - 2]))
+end
+for i, key in ipairs(KEYS) do redis.call('SET', key, after[i + 1], 'PX', ARGV[3 * i]) end
+return after";
+
+/// Key: counter. Arguments: at least, time to live in ms.
+const LIFT: &str = "
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+return {}";
 
 /// A connection to Redis that is made again for as long as this lives.
 pub(crate) struct Redis {
@@ -72,6 +108,19 @@ impl Redis {
             }
         });
         Self { shared, health, stop, _tasks: tasks }
+    }
+
+    /// Runs a script, which is one step for everybody else.
+    async fn script(
+        &self,
+        script: &str,
+        keys: &[&str],
+        arguments: &[&str],
+    ) -> Result<Reply, CarrierError> {
+        let count = keys.len().to_string();
+        let mut words: Vec<&[u8]> = vec![b"EVAL", script.as_bytes(), count.as_bytes()];
+        words.extend(keys.iter().chain(arguments).map(|word| word.as_bytes()));
+        self.ask(&words).await
     }
 
     async fn ask(&self, words: &[&[u8]]) -> Result<Reply, CarrierError> {
@@ -157,9 +206,72 @@ impl Carrier for Redis {
         .boxed()
     }
 
+    fn claim(
+        &self,
+        lease: String,
+        fence: String,
+        holder: String,
+        ttl: Duration,
+    ) -> BoxFuture<'_, Result<(String, u64, bool), CarrierError>> {
+        async move {
+            let ttl_ms = ttl.as_millis().to_string();
+            let reply = self.script(CLAIM, &[&lease, &fence], &[&holder, &ttl_ms]).await?;
+            let texts = reply.texts()?;
+            match texts.as_slice() {
+                [by, count, is_new] => Ok((text(by), number(count)?, is_new == "1")),
+                _ => Err(odd()),
+            }
+        }
+        .boxed()
+    }
+
+    fn release(&self, lease: String, holder: String) -> BoxFuture<'_, Result<(), CarrierError>> {
+        async move { self.script(RELEASE, &[&lease], &[&holder]).await.map(drop) }.boxed()
+    }
+
+    fn raise(&self, wish: Vec<Raise>) -> BoxFuture<'_, Result<Raised, CarrierError>> {
+        async move {
+            let keys: Vec<&str> = wish.iter().map(|raise| raise.window.as_str()).collect();
+            let numbers = wish.iter().flat_map(|raise| {
+                let ttl_ms = u64::try_from(raise.ttl.as_millis()).unwrap_or(u64::MAX);
+                [raise.by.to_string(), raise.max.to_string(), ttl_ms.to_string()]
+            });
+            let numbers: Vec<String> = numbers.collect();
+            let arguments: Vec<&str> = numbers.iter().map(String::as_str).collect();
+            let texts = self.script(RAISE, &keys, &arguments).await?.texts()?;
+            let (first, rest) = texts.split_first().ok_or_else(odd)?;
+            let rest = rest.iter().map(number).collect::<Result<Vec<u64>, _>>()?;
+            match (number(first)?, rest.as_slice()) {
+                (0, _) => Ok(Raised::To(rest)),
+                (place, [at]) => {
+                    let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
+                    Ok(Raised::TooHigh { index, at: *at })
+                }
+                _ => Err(odd()),
+            }
+        }
+        .boxed()
+    }
+
+    fn lift(&self, key: String, to: u64, ttl: Duration) -> BoxFuture<'_, Result<(), CarrierError>> {
+        async move {
+            let (to, ttl_ms) = (to.to_string(), ttl.as_millis().to_string());
+            self.script(LIFT, &[&key], &[&to, &ttl_ms]).await.map(drop)
+        }
+        .boxed()
+    }
+
     fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
+}
+
+fn text(bytes: &Bytes) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn number(bytes: &Bytes) -> Result<u64, CarrierError> {
+    text(bytes).parse().map_err(|_no_number| odd())
 }
 
 impl Drop for Redis {

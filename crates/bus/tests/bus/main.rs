@@ -5,5 +5,6 @@
 mod contract;
 mod faults;
 mod foreign;
+mod leases;
 mod secured;
 mod support;

@@ -56,7 +56,11 @@ fn make(options: &SecretsOptions) -> Result<Vec<PathBuf>, String> {
     let mut users = BTreeMap::new();
     for agent in &options.agents {
         let agent: AgentName = agent.parse().map_err(|error: wire::NameError| error.to_string())?;
-        users.insert(agent.to_string(), agent_rules(&agent));
+        let mut rules = agent_rules(&agent);
+        if options.journal.iter().any(|name| name == agent.as_str()) {
+            rules.push_str(&owner_rules(&agent));
+        }
+        users.insert(agent.to_string(), rules);
     }
     users.insert(COORDINATOR.to_owned(), coordinator_rules());
     let dir = &options.dir;
@@ -94,6 +98,15 @@ fn agent_rules(agent: &AgentName) -> String {
          &bot4:rpc:{agent}:* &bot4:reply:{agent}:* \
          (+publish &bot4:reply:{COORDINATOR}:* &bot4:reply:{agent}:* &bot4:topic:{agent}:*) \
          (+set +del ~bot4:presence:{agent}:*)"
+    )
+}
+
+/// What an agent may do besides whose instances own accounts and share limits: scripts, because each
+/// step must be one for everybody else; they reach these keys and no others.
+fn owner_rules(agent: &AgentName) -> String {
+    format!(
+        " (+eval +get +set +del +incr +pexpire ~bot4:lease:{agent}:* ~bot4:fence:{agent}:* \
+         ~bot4:rate:{agent}:*)"
     )
 }
 
