@@ -37,8 +37,12 @@ pub struct Config {
     pub agent: AgentConfig,
     /// Limits on orders and sizes.
     pub limits: LimitsConfig,
-    /// The paper venue and its market.
-    pub venue: VenueConfig,
+    /// How every venue is treated.
+    pub exchange: ExchangeConfig,
+    /// The venues to trade on, each with one account, by the names that tools know them by.
+    pub venues: BTreeMap<String, VenueConfig>,
+    /// The built-in paper venue of `bot4 up`.
+    pub paper: PaperConfig,
 }
 
 /// `[state]`
@@ -131,11 +135,51 @@ pub struct LimitsConfig {
     pub kelly_fraction_max: String,
 }
 
-/// `[venue]`
+/// `[exchange]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+pub struct ExchangeConfig {
+    /// A venue without an address is its test network.
+    pub testnet: bool,
+    /// How often in a row a stream is opened again before the venue counts as down for good.
+    pub reconnect_attempts_max: u32,
+    /// How long a watched market may be silent before its data counts as stale, in milliseconds.
+    pub silence_ms_max: u64,
+    /// How long an order may be on its way before the venue must refuse it, in milliseconds.
+    pub recv_window_ms_max: u64,
+    /// How long an instance that says nothing keeps an account, in milliseconds.
+    pub lease_ms_max: u64,
+    /// How old the halt state may be when an order leaves, in milliseconds.
+    pub halt_age_ms_max: u64,
+    /// How often the venue's truth is compared with the record, in milliseconds.
+    pub reconcile_every_ms_max: u64,
+}
+
+/// `[venues.NAME]`
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct VenueConfig {
-    /// `sim`, `sim:SEED` or `replay:FILE[,FILE]`.
+    /// The protocol it speaks: `binance` or `bybit`.
+    pub dialect: String,
+    /// Its address; the test network of the dialect when left out.
+    pub url: Option<String>,
+    /// A file that holds the key's name.
+    pub api_key_file: Option<PathBuf>,
+    /// A file that holds the key's secret, for HMAC.
+    pub api_secret_file: Option<PathBuf>,
+    /// A file that holds a private key in PEM, for Ed25519 or RSA.
+    pub private_key_file: Option<PathBuf>,
+    /// What to follow and trade.
+    pub symbols: Vec<String>,
+    /// How orders are sent: `rest` or `websocket`.
+    pub order_entry: Option<String>,
+}
+
+/// `[paper]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PaperConfig {
+    /// `sim`, `sim:SEED`, `replay:FILE[,FILE]` or `live:URL`.
     pub market: String,
     /// How fast a recording runs: a factor such as `1`, or `max`.
     pub speed: String,
@@ -175,9 +219,14 @@ pub enum ConfigError {
     },
 }
 
+/// The section whose keys have a venue's name before them.
+const VENUES: &str = "venues";
+
 /// Variables that people know from elsewhere.
-const ALIASES: [(&str, &str); 7] = [
+const ALIASES: [(&str, &str); 9] = [
     ("REDIS_URL", "bus.redis"),
+    ("BINANCE_TESTNET", "exchange.testnet"),
+    ("MAX_RECONNECT_ATTEMPTS", "exchange.reconnect_attempts_max"),
     ("DATABASE_URL", "journal.url"),
     ("MAX_POSITION_SIZE", "limits.max_position_size"),
     ("MAX_PORTFOLIO_RISK", "limits.max_portfolio_risk"),
@@ -338,6 +387,10 @@ fn environment_key(name: &str) -> Result<Option<String>, ConfigError> {
     let Some(rest) = name.strip_prefix("BOT4_") else { return Ok(None) };
     let key = rest.to_ascii_lowercase();
     match key.split_once('_') {
+        Some((VENUES, rest)) => match rest.split_once('_') {
+            Some((venue, key)) => Ok(Some(format!("{VENUES}.{venue}.{key}"))),
+            None => Ok(Some(format!("{VENUES}.{rest}"))),
+        },
         Some((section, key)) => Ok(Some(format!("{section}.{key}"))),
         None => Err(ConfigError::Wrong {
             origin: format!("environment variable {name}"),
@@ -356,7 +409,14 @@ fn set(
     let wrong = |why: &str| ConfigError::Wrong { origin: origin.clone(), why: why.to_owned() };
     let (section, name) = key.split_once('.').ok_or_else(|| wrong("it has no section"))?;
     let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-    let section = section.as_table_mut().ok_or_else(|| wrong("its section is no table"))?;
+    let mut section = section.as_table_mut().ok_or_else(|| wrong("its section is no table"))?;
+    let mut name = name;
+    // Venues have names of their own: `venues.paper.url`.
+    if let Some((venue, rest)) = name.split_once('.') {
+        let venue = section.entry(venue).or_insert_with(|| Value::Table(Table::new()));
+        section = venue.as_table_mut().ok_or_else(|| wrong("its section is no table"))?;
+        name = rest;
+    }
     section.insert(name.to_owned(), scalar(name, value));
     origins.insert(key.to_owned(), origin);
     Ok(())
@@ -366,7 +426,8 @@ fn set(
 fn scalar(name: &str, text: &str) -> Value {
     let is_list_or_table = text.starts_with(['[', '{']);
     let is_count = name.ends_with("_max") && text.bytes().all(|b| b.is_ascii_digit());
-    if is_list_or_table || is_count {
+    let is_switch = name == "testnet" && matches!(text, "true" | "false");
+    if is_list_or_table || is_count || is_switch {
         let parsed = format!("x = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("x"));
         if let Some(value) = parsed {
             return value;
@@ -424,7 +485,21 @@ impl Default for LimitsConfig {
     }
 }
 
-impl Default for VenueConfig {
+impl Default for ExchangeConfig {
+    fn default() -> Self {
+        Self {
+            testnet: true,
+            reconnect_attempts_max: 100,
+            silence_ms_max: 5_000,
+            recv_window_ms_max: 5_000,
+            lease_ms_max: 3_000,
+            halt_age_ms_max: 250,
+            reconcile_every_ms_max: 5_000,
+        }
+    }
+}
+
+impl Default for PaperConfig {
     fn default() -> Self {
         Self {
             market: "sim:7".to_owned(),
@@ -480,15 +555,15 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_environment_and_that_over_the_file() {
-        let file = "[log]\nformat = \"json\"\nfilter = \"warn\"\n[venue]\nmarket = \"sim:1\"";
+        let file = "[log]\nformat = \"json\"\nfilter = \"warn\"\n[paper]\nmarket = \"sim:1\"";
         let config = load(
             Some(file),
-            &[("BOT4_LOG_FILTER", "debug"), ("BOT4_VENUE_MARKET", "sim:2"), ("HOME", "/root")],
-            &[("venue.market", "sim:3")],
+            &[("BOT4_LOG_FILTER", "debug"), ("BOT4_PAPER_MARKET", "sim:2"), ("HOME", "/root")],
+            &[("paper.market", "sim:3")],
         )
         .unwrap();
         assert_eq!(
-            (config.log.format.as_str(), config.log.filter.as_str(), config.venue.market.as_str()),
+            (config.log.format.as_str(), config.log.filter.as_str(), config.paper.market.as_str()),
             ("json", "debug", "sim:3")
         );
     }
@@ -524,13 +599,37 @@ mod tests {
     fn counts_and_tables_are_read_from_text() {
         let config = load(
             None,
-            &[("BOT4_AGENT_IN_FLIGHT_MAX", "7"), ("BOT4_VENUE_DEPOSITS", "{ BTC = \"2\" }")],
+            &[("BOT4_AGENT_IN_FLIGHT_MAX", "7"), ("BOT4_PAPER_DEPOSITS", "{ BTC = \"2\" }")],
             &[],
         )
         .unwrap();
         assert_eq!(config.agent.in_flight_max, 7);
-        assert_eq!(config.venue.deposits, BTreeMap::from([("BTC".to_owned(), "2".to_owned())]));
+        assert_eq!(config.paper.deposits, BTreeMap::from([("BTC".to_owned(), "2".to_owned())]));
         refuse(None, &[("BOT4_AGENT_IN_FLIGHT_MAX", "-7")], &[], "BOT4_AGENT_IN_FLIGHT_MAX");
+    }
+
+    #[test]
+    fn a_venue_has_its_name_before_its_keys() {
+        let config = load(
+            Some("[venues.binance]\ndialect = \"binance\"\nsymbols = [\"BTCUSDT\"]"),
+            &[
+                ("BOT4_VENUES_PAPER_URL", "http://127.0.0.1:9600"),
+                ("BOT4_VENUES_PAPER_SYMBOLS", "[\"BTCUSDT\", \"ETHUSDT\"]"),
+                ("BINANCE_TESTNET", "false"),
+                ("MAX_RECONNECT_ATTEMPTS", "3"),
+            ],
+            &[("venues.paper.dialect", "binance")],
+        )
+        .unwrap();
+        let paper = &config.venues["paper"];
+        assert_eq!(paper.url.as_deref(), Some("http://127.0.0.1:9600"));
+        assert_eq!((paper.dialect.as_str(), paper.symbols.len()), ("binance", 2));
+        assert_eq!(config.venues["binance"].url, None);
+        let ExchangeConfig { testnet, reconnect_attempts_max, .. } = config.exchange;
+        assert_eq!((testnet, reconnect_attempts_max), (false, 3));
+        refuse(None, &[("BOT4_VENUES_PAPER_URI", "x")], &[], "BOT4_VENUES_PAPER_URI");
+        refuse(None, &[("BOT4_VENUES_PAPER", "x")], &[], "BOT4_VENUES_PAPER");
+        refuse(None, &[("BINANCE_TESTNET", "yes")], &[], "BINANCE_TESTNET");
     }
 
     #[test]

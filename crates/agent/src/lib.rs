@@ -31,8 +31,8 @@ mod tool;
 pub use bus::Status;
 pub use commands::{Begun, Command, Commands, MemoryCommands};
 pub use config::{
-    AgentConfig, BusConfig, Config, ConfigError, HttpConfig, JournalConfig, LimitsConfig,
-    LogConfig, Sources, StateConfig, VenueConfig,
+    AgentConfig, BusConfig, Config, ConfigError, ExchangeConfig, HttpConfig, JournalConfig,
+    LimitsConfig, LogConfig, PaperConfig, Sources, StateConfig, VenueConfig,
 };
 pub use definition::{Definition, Environment, OpenError, Opened};
 pub use health_check::{Answer as HttpAnswer, get as http_get};

@@ -132,17 +132,55 @@ impl Journal {
         })
     }
 
-    /// The largest numbers that the venue has given in each symbol, as far as they are on record.
+    /// Records which numbers a symbol had at the venue when the account was first opened; what was
+    /// recorded first stands.
+    ///
+    /// # Errors
+    /// [`JournalError::NotStorable`], [`JournalError::Unavailable`], or [`JournalError::Unknown`],
+    /// after which the same call may be made again.
+    pub async fn record_baseline(
+        &self,
+        account: &str,
+        symbol: &Symbol,
+        numbers: Numbers,
+    ) -> Result<(), JournalError> {
+        const INSERT: &str = "INSERT INTO baselines (account, symbol, order_id, trade_id)
+            VALUES ($1, $2, $3, $4) ON CONFLICT (account, symbol) DO NOTHING";
+        let order_id = stored_number("order_id", numbers.order_id_max.0)?;
+        let trade_id = stored_number("trade_id", numbers.trade_id_max)?;
+        write!(self, "record a baseline", |tx| {
+            query(INSERT)
+                .bind(account)
+                .bind(symbol.as_str())
+                .bind(order_id)
+                .bind(trade_id)
+                .execute(&mut *tx)
+                .await
+                .map_err(unavailable("record a baseline"))?;
+            End::Commit(())
+        })
+    }
+
+    /// The largest numbers that the venue has given in each symbol, as far as they are on record;
+    /// a symbol without a baseline is not there.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
     pub async fn numbers(&self, account: &str) -> Result<BTreeMap<Symbol, Numbers>, JournalError> {
+        const BASELINES: &str =
+            "SELECT symbol, order_id, trade_id FROM baselines WHERE account = $1";
         const ORDERS: &str = "SELECT symbol, MAX(order_id) FROM orders
             WHERE account = $1 AND order_id IS NOT NULL GROUP BY symbol";
         const TRADES: &str = "SELECT symbol, MAX(trade_id) FROM fills
             WHERE account = $1 GROUP BY symbol";
         type Row = (String, i64);
-        let rows: Result<(Vec<Row>, Vec<Row>), JournalError> = read!(self, "read numbers", |tx| {
+        type Rows = (Vec<(String, i64, i64)>, Vec<Row>, Vec<Row>);
+        let rows: Result<Rows, JournalError> = read!(self, "read numbers", |tx| {
+            let baselines: Vec<(String, i64, i64)> = query_as(BASELINES)
+                .bind(account)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(unavailable("read numbers"))?;
             let orders: Vec<Row> = query_as(ORDERS)
                 .bind(account)
                 .fetch_all(&mut *tx)
@@ -153,19 +191,29 @@ impl Journal {
                 .fetch_all(&mut *tx)
                 .await
                 .map_err(unavailable("read numbers"))?;
-            (orders, trades)
+            (baselines, orders, trades)
         });
-        let (orders, trades) = rows?;
+        let (baselines, orders, trades) = rows?;
         let mut numbers: BTreeMap<Symbol, Numbers> = BTreeMap::new();
+        for (symbol, order_id, trade_id) in baselines {
+            let symbol = read_column("baselines", "symbol", &symbol)?;
+            let order_id_max = OrderId(read_number("baselines", "order_id", order_id)?);
+            let trade_id_max = read_number("baselines", "trade_id", trade_id)?;
+            numbers.insert(symbol, Numbers { order_id_max, trade_id_max });
+        }
         for (symbol, number) in orders {
-            let symbol = read_column("orders", "symbol", &symbol)?;
-            let number = read_number("orders", "order_id", number)?;
-            numbers.entry(symbol).or_default().order_id_max = OrderId(number);
+            let symbol: Symbol = read_column("orders", "symbol", &symbol)?;
+            let number = OrderId(read_number("orders", "order_id", number)?);
+            if let Some(known) = numbers.get_mut(&symbol) {
+                known.order_id_max = known.order_id_max.max(number);
+            }
         }
         for (symbol, number) in trades {
-            let symbol = read_column("fills", "symbol", &symbol)?;
+            let symbol: Symbol = read_column("fills", "symbol", &symbol)?;
             let number = read_number("fills", "trade_id", number)?;
-            numbers.entry(symbol).or_default().trade_id_max = number;
+            if let Some(known) = numbers.get_mut(&symbol) {
+                known.trade_id_max = known.trade_id_max.max(number);
+            }
         }
         Ok(numbers)
     }

@@ -46,3 +46,13 @@ CREATE TABLE owners (
     owner      TEXT NOT NULL,
     claimed_at BIGINT NOT NULL
 );
+
+-- Which numbers a symbol had at the venue when the account was first opened here; what is before
+-- them is none of the house's business.
+CREATE TABLE baselines (
+    account  TEXT NOT NULL,
+    symbol   TEXT NOT NULL,
+    order_id BIGINT NOT NULL,
+    trade_id BIGINT NOT NULL,
+    PRIMARY KEY (account, symbol)
+);

@@ -88,7 +88,11 @@ async fn an_order_is_found_by_its_command_and_by_its_number() {
             assert_eq!(found, known.then(|| order.clone()), "{account} {symbol:?} {number}");
         }
         assert!(journal.orders_of_command(&command_id("cmd-2")).await.unwrap().is_empty());
-        let numbers = Numbers { order_id_max: OrderId(41), trade_id_max: 9 };
+        assert!(journal.numbers("paper").await.unwrap().is_empty(), "no baseline yet");
+        let numbers = |order, trade_id_max| Numbers { order_id_max: OrderId(order), trade_id_max };
+        journal.record_baseline("paper", &symbol, numbers(7, 12)).await.unwrap();
+        journal.record_baseline("paper", &symbol, numbers(99, 99)).await.unwrap();
+        let numbers = numbers(41, 12);
         let expected = BTreeMap::from([(symbol, numbers)]);
         assert_eq!(journal.numbers("paper").await.unwrap(), expected);
         assert!(journal.numbers("other").await.unwrap().is_empty());
