@@ -1,7 +1,8 @@
 //! What the account has: money by asset, positions, the day, and the orders still alive.
 //!
 //! Pure: fills and orders go in, sums come out. Money is the sum of deposits and fills, so it is
-//! what the journal says; the venue's own count is never copied in here.
+//! what the journal says; where the venue counts otherwise, the difference is recorded as a deposit
+//! and never simply overwritten.
 //!
 //! # Invariants
 //!
@@ -12,8 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::{
-    Amount, Asset, ClientOrderId, Fill, Instrument, OrderKind, Overflow, Price, Side, Symbol,
-    Timestamp,
+    Amount, Asset, ClientOrderId, Fill, Instrument, Overflow, Price, Side, Symbol, Timestamp,
 };
 use ledger::{Counted, DayBook, PositionError, Positions};
 use orders::{Order, OrderState};
@@ -22,7 +22,7 @@ use risk::{Exposure, Market};
 /// What the account has.
 #[derive(Debug)]
 pub(crate) struct Books {
-    instruments: Arc<[Instrument]>,
+    pub(crate) instruments: Arc<[Instrument]>,
     totals: BTreeMap<Asset, Amount>,
     positions: Positions,
     /// The day's first equity; `None` until the account could be valued once.
@@ -57,25 +57,31 @@ impl Books {
         let instrument = self.instrument(&fill.symbol);
         let instrument = instrument.ok_or_else(|| format!("{} is not traded here", fill.symbol))?;
         let instrument = instrument.clone();
-        let (base, quote) = self
+        let after = self
             .after(&instrument, fill)
             .map_err(|error| PositionError::from(error).to_string())?;
         let counted = self.positions.apply(&instrument, fill).map_err(|error| error.to_string())?;
         if counted == Counted::New {
-            self.totals.insert(instrument.base, base);
-            self.totals.insert(instrument.quote, quote);
+            self.totals.extend(after);
         }
         Ok(())
     }
 
-    /// The totals of base and quote asset after a fill; its fee is in the asset received.
-    fn after(&self, listed: &Instrument, fill: &Fill) -> Result<(Amount, Amount), Overflow> {
-        let (base, quote) = (self.total(&listed.base), self.total(&listed.quote));
+    /// The totals that a fill changes, as they are after it. Its fee may be in a third asset.
+    fn after(&self, listed: &Instrument, fill: &Fill) -> Result<BTreeMap<Asset, Amount>, Overflow> {
         let (size, value) = (fill.quantity.amount(), fill.price.notional(fill.quantity)?);
-        Ok(match fill.side {
-            Side::Buy => (base.try_add(size)?.try_sub(fill.fee)?, quote.try_sub(value)?),
-            Side::Sell => (base.try_sub(size)?, quote.try_add(value)?.try_sub(fill.fee)?),
-        })
+        let (received, paid) = match fill.side {
+            Side::Buy => ((&listed.base, size), (&listed.quote, value)),
+            Side::Sell => ((&listed.quote, value), (&listed.base, size)),
+        };
+        let mut after = BTreeMap::new();
+        for (asset, amount) in
+            [received, (paid.0, negative(paid.1)?), (&fill.fee_asset, negative(fill.fee)?)]
+        {
+            let total = after.entry(asset.clone()).or_insert_with(|| self.total(asset));
+            *total = total.try_add(amount)?;
+        }
+        Ok(after)
     }
 
     /// Keeps what is known of an order now; forgets it once it is settled.
@@ -125,19 +131,30 @@ impl Books {
         &self.totals
     }
 
-    /// What open limit orders hold, by asset: a buy its price times what has not traded, a sell
-    /// what has not traded. A market order ends at once and holds nothing that could be seen.
+    /// What open orders hold, by asset: a buy its price times what has not traded, a sell what has
+    /// not traded; of the exits of a list the dearest. A market order ends at once and holds nothing
+    /// that could be seen.
     pub(crate) fn locked(&self) -> Result<BTreeMap<Asset, Amount>, Overflow> {
+        let mut of_lists: BTreeMap<(&ClientOrderId, &Asset), Amount> = BTreeMap::new();
         let mut locked: BTreeMap<Asset, Amount> = BTreeMap::new();
         for order in self.orders().filter(|order| !order.state().is_final()) {
             let request = order.request();
-            let OrderKind::Limit { price, .. } = request.kind else { continue };
+            let Some(price) = request.kind.named_price() else { continue };
             let Some(listed) = self.instrument(&request.symbol) else { continue };
             let rest = order.remaining();
             let (asset, amount) = match request.side {
                 Side::Buy => (&listed.quote, price.value_of(rest)?),
                 Side::Sell => (&listed.base, rest),
             };
+            if let Some(list) = order.list() {
+                let known = of_lists.entry((list, asset)).or_default();
+                *known = (*known).max(amount);
+            } else {
+                let sum = locked.entry(asset.clone()).or_default();
+                *sum = sum.try_add(amount)?;
+            }
+        }
+        for ((_, asset), amount) in of_lists {
             let sum = locked.entry(asset.clone()).or_default();
             *sum = sum.try_add(amount)?;
         }
@@ -199,6 +216,10 @@ impl Books {
         let own = self.orders().filter(|order| order.request().symbol == *symbol);
         (Exposure::from_books(symbol, &held, &marks, own).unwrap_or_default(), false)
     }
+}
+
+fn negative(amount: Amount) -> Result<Amount, Overflow> {
+    Amount::ZERO.try_sub(amount)
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! Takes an open order back. Needs no approval and asks no halt: it can only reduce what is at
 //! stake.
 
-use domain::ClientOrderId;
-use orders::{Order, OrderEvent, OrderState, RejectCode};
+use domain::{ClientOrderId, Quantity, Symbol};
+use orders::{Order, OrderEvent, RejectCode};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use venue::CancelError;
+use venue::{CancelError, VenueOrder};
 use wire::Failure;
 
 use crate::desk::Desk;
-use crate::place::NOT_SENT;
+use crate::place::{NOT_SENT, hashed_name};
 
 impl Desk {
     /// Cancels an order and gives it as it is afterwards.
@@ -22,19 +22,81 @@ impl Desk {
         id: &ClientOrderId,
         cancel: &CancellationToken,
     ) -> Result<Order, Failure> {
+        let (order, name) = self.open_order(id).await?;
         let mut books = self.books().await;
-        let Some(order) = books.order(id).filter(|order| !order.state().is_final()).cloned() else {
-            drop(books);
-            return Err(self.not_open(id).await);
-        };
         // A journal that fails must not keep anybody from cancelling.
-        self.note(&mut books, id, &OrderEvent::CancelRequested).await;
+        self.jot(&mut books, id, &OrderEvent::CancelRequested).await;
         drop(books);
-        let symbol = order.request().symbol.clone();
-        match self.venue.cancel(symbol, id.clone()).await {
-            Ok(told) => self.on_record(id, &told, cancel).await,
-            Err(error) => Err(self.not_canceled(id, error).await),
+        match self.venue.cancel(order.request().symbol.clone(), name).await {
+            Ok(told) => {
+                self.take_in_answer(id, &told, Vec::new()).await;
+                self.on_record(id, &told, cancel).await
+            }
+            Err(error) => {
+                self.doubt.notify_one();
+                Err(self.not_canceled(id, error).await)
+            }
         }
+    }
+
+    /// Makes an open order smaller, to `quantity` in all, and gives it as it is afterwards.
+    ///
+    /// # Errors
+    /// As for [`Desk::cancel`].
+    pub(crate) async fn reduce(
+        &self,
+        id: &ClientOrderId,
+        quantity: Quantity,
+        cancel: &CancellationToken,
+    ) -> Result<Order, Failure> {
+        let (order, name) = self.open_order(id).await?;
+        match self.venue.reduce(order.request().symbol.clone(), name, quantity).await {
+            Ok(told) => {
+                self.take_in_answer(id, &told, Vec::new()).await;
+                self.on_record(id, &told, cancel).await
+            }
+            Err(error) => {
+                self.doubt.notify_one();
+                Err(not_changed(id, error))
+            }
+        }
+    }
+
+    /// Cancels every open order of a symbol, whoever sent it; gives how many that were.
+    ///
+    /// # Errors
+    /// As for [`Desk::cancel`].
+    pub(crate) async fn cancel_all(&self, symbol: &Symbol) -> Result<Vec<VenueOrder>, Failure> {
+        match self.venue.cancel_all(symbol.clone()).await {
+            Ok(told) => {
+                for order in &told {
+                    self.take_in_answer(&order.client_order_id, order, Vec::new()).await;
+                }
+                self.doubt.notify_one();
+                Ok(told)
+            }
+            Err(error) => {
+                self.doubt.notify_one();
+                let name = hashed_name("all-", &[symbol.as_str()]);
+                Err(not_changed(&name, error))
+            }
+        }
+    }
+
+    /// An order that has not ended, and what the venue calls it.
+    pub(crate) async fn open_order(
+        &self,
+        id: &ClientOrderId,
+    ) -> Result<(Order, ClientOrderId), Failure> {
+        let found = {
+            let books = self.books().await;
+            books.order(id).filter(|order| !order.state().is_final()).cloned()
+        };
+        let Some(order) = found else { return Err(self.not_open(id).await) };
+        let found_as = self.journal.found_as(id).await;
+        let found_as = found_as.map_err(|error| Failure::unavailable(error.to_string()))?;
+        let name = found_as.and_then(|name| name.parse().ok()).unwrap_or_else(|| id.clone());
+        Ok((order, name))
     }
 
     async fn not_canceled(&self, id: &ClientOrderId, error: CancelError) -> Failure {
@@ -63,11 +125,11 @@ impl Desk {
             ),
         };
         let mut books = self.books().await;
-        self.note(&mut books, id, &event).await;
+        self.jot(&mut books, id, &event).await;
         failure.with("client_order_id", json!(id.as_str()))
     }
 
-    async fn note(&self, books: &mut crate::books::Books, id: &ClientOrderId, event: &OrderEvent) {
+    async fn jot(&self, books: &mut crate::books::Books, id: &ClientOrderId, event: &OrderEvent) {
         if let Err(error) = self.record(books, id, event, self.clock.now()).await {
             tracing::warn!(%error, order = %id, event = event.name(), "not on record");
         }
@@ -85,25 +147,25 @@ impl Desk {
             .with("state", json!(state.name()))
             .with("executed_quantity", json!(order.filled().to_string()))
     }
+}
 
-    /// Asks the venue about every order whose outcome is unknown.
-    pub(crate) async fn resolve_unknown(&self) {
-        let unknown: Vec<(ClientOrderId, domain::Symbol, domain::Timestamp)> = {
-            let books = self.books().await;
-            let since = |order: &Order| match order.state() {
-                OrderState::Unknown { since, .. } => Some(since),
-                _ => None,
-            };
-            let orders = books.orders().filter_map(|order| {
-                let request = order.request();
-                Some((request.client_order_id.clone(), request.symbol.clone(), since(order)?))
-            });
-            orders.collect()
-        };
-        for (id, symbol, since) in unknown {
-            self.resolve(&id, symbol, since).await;
+/// A wish to change an open order that did not come true; the order is as it was, or nobody knows.
+fn not_changed(id: &ClientOrderId, error: CancelError) -> Failure {
+    match error {
+        CancelError::Rejected { code, message } => {
+            let says = format!("the venue refused: {code} {message}");
+            Failure::refused("CHANGE_REJECTED", says).with("venue_code", json!(code.to_string()))
+        }
+        CancelError::NotSent { why } => {
+            Failure::unavailable(format!("the wish was not sent: {why}"))
+        }
+        CancelError::Unknown { why } => {
+            let says =
+                format!("whether it was done is not known: {why}; ask for the order's status");
+            Failure::unknown(says, None)
         }
     }
+    .with("client_order_id", json!(id.as_str()))
 }
 
 /// There is no such order.

@@ -1,10 +1,9 @@
 //! The desk of an account: what reaches the venue, and what is known of what did.
 //!
-//! Two rules make the record right after any crash. The decision about an order, its intent and its
-//! `Sent` are one section that one order at a time is in, so what the next order is checked against
-//! contains this one. And everything the venue says about money is taken in by one task, in the
-//! order in which the venue says it, so the journal is at every moment a beginning of the venue's
-//! own history.
+//! Two rules make the record right after any crash. The decision about an order and its intent are
+//! one section that one order at a time is in, so what the next order is checked against contains
+//! this one. And whatever the venue says of an order, in an answer, on its stream or when asked, is
+//! evidence for the same state machine, in any order and any number of times.
 //!
 //! # Invariants
 //!
@@ -17,21 +16,20 @@ use std::time::Duration;
 use agent::Environment;
 use bus::Publisher;
 use domain::{Asset, ClientOrderId, Clock, Fill, Symbol, Timestamp};
-use journal::{Journal, JournalError, Ownership};
+use journal::{Journal, JournalError, Sender};
 use ledger::DayBook;
 use orders::{Applied, Order, OrderEvent, OrderState};
 use risk::{Limits, Market};
 use serde_json::value::to_raw_value;
 use telemetry::Metrics;
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use venue::Venue;
 
 use crate::books::{Books, Prices};
 use crate::latency::Latency;
+use crate::lease::Lease;
+use crate::reconcile::Reconciled;
 use crate::views::{FillView, OrderView};
-
-/// The name of the account, of its venue, and of both in metrics.
-pub(crate) const ACCOUNT: &str = "paper";
 
 /// How often a write whose outcome is unknown is made again; it is the same write.
 const DOUBTS_MAX: u32 = 5;
@@ -40,6 +38,8 @@ const DOUBT_PAUSE: Duration = Duration::from_millis(100);
 /// The desk of an account.
 #[derive(Debug)]
 pub(crate) struct Desk {
+    /// The account's name, which is its venue's, in tools, journal and metrics.
+    pub(crate) name: String,
     pub(crate) venue: Arc<dyn Venue>,
     pub(crate) journal: Journal,
     pub(crate) clock: Arc<dyn Clock>,
@@ -47,26 +47,33 @@ pub(crate) struct Desk {
     pub(crate) limits: Limits,
     /// What the account is valued in.
     pub(crate) quote: Asset,
-    /// The market in the words of the configuration.
-    pub(crate) market: String,
     /// How long orders took from the call to the venue's answer.
     pub(crate) latency: Latency,
-    pub(crate) ownership: Mutex<Option<Ownership>>,
+    pub(crate) lease: Arc<Lease>,
+    /// How old the halt state may be when an order leaves.
+    pub(crate) halt_age_max: Duration,
+    /// How long the venue may still take an order that it does not know yet.
+    pub(crate) arrival_max: Duration,
     books: Mutex<Books>,
     /// Grows whenever something was learnt of an order.
     pub(crate) changed: watch::Sender<u64>,
     trouble: StdMutex<Option<String>>,
+    /// Asks the reconciler to look at once.
+    pub(crate) doubt: Notify,
+    pub(crate) reconciled: StdMutex<Reconciled>,
     orders: Publisher,
     fills: Publisher,
 }
 
 /// What a desk is made of beside its books.
 pub(crate) struct Parts {
+    pub(crate) name: String,
     pub(crate) venue: Arc<dyn Venue>,
     pub(crate) journal: Journal,
     pub(crate) limits: Limits,
-    pub(crate) market: String,
-    pub(crate) ownership: Option<Ownership>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) halt_age_max: Duration,
+    pub(crate) arrival_max: Duration,
 }
 
 // === impl Desk ===
@@ -76,18 +83,22 @@ impl Desk {
         let agent = crate::NAME.parse().expect("invariant: the agent has a legal name");
         let publisher = |topic| environment.bus.publisher(&agent, &environment.instance, topic);
         Self {
+            name: parts.name,
             venue: parts.venue,
             journal: parts.journal,
             clock: Arc::clone(&environment.clock),
             metrics: environment.metrics.clone(),
             limits: parts.limits,
             quote: "USDT".parse().expect("invariant: a legal name of an asset"),
-            market: parts.market,
             latency: Latency::default(),
-            ownership: Mutex::new(parts.ownership),
+            lease: parts.lease,
+            halt_age_max: parts.halt_age_max,
+            arrival_max: parts.arrival_max,
             books: Mutex::new(books),
             changed: watch::Sender::new(0),
             trouble: StdMutex::new(None),
+            doubt: Notify::new(),
+            reconciled: StdMutex::default(),
             orders: publisher("orders"),
             fills: publisher("fills"),
         }
@@ -95,6 +106,11 @@ impl Desk {
 
     pub(crate) async fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().await
+    }
+
+    /// Who this desk is when it records what it sends.
+    pub(crate) fn sender(&self) -> Sender<'_> {
+        Sender { account: &self.name, fence: self.lease.fence }
     }
 
     /// Why the desk cannot be relied on now; `None` when it can.
@@ -182,11 +198,11 @@ impl Desk {
     }
 
     /// Publishes an order and counts its end.
-    fn tell(&self, order: &Order) {
+    pub(crate) fn tell(&self, order: &Order) {
         let state = order.state();
         let unknown = matches!(state, OrderState::Unknown { .. });
         if order.is_settled() || unknown {
-            self.metrics.order(ACCOUNT, state.name());
+            self.metrics.order(&self.name, state.name());
         }
         self.orders.publish(raw(&OrderView::from(order)));
     }
@@ -216,7 +232,7 @@ impl Desk {
             return Ok(None);
         };
         if books.day.is_none_or(|day| now.unix_day() > day.unix_day()) {
-            let start = self.journal.open_day(ACCOUNT, now.unix_day(), equity).await?;
+            let start = self.journal.open_day(&self.name, now.unix_day(), equity).await?;
             books.day = Some(DayBook::open(now, start));
         }
         Ok(Some(equity))

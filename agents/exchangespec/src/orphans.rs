@@ -12,6 +12,9 @@ use crate::views::OrderView;
 /// Commands that are answered at one take-over; an instance works on fewer at once.
 const COMMANDS_MAX: u32 = 10_000;
 
+/// The tools that make orders, which are found by their command.
+const PLACING: [&str; 3] = ["place_order", "close_position", "place_order_list"];
+
 impl Desk {
     /// Answers every command that another instance has begun and not finished. Whoever owns the
     /// account may: no other instance can have an order on its way.
@@ -35,7 +38,7 @@ impl Desk {
         running: &RunningCommand,
     ) -> Result<Result<Box<RawValue>, Failure>, JournalError> {
         let id: &CommandId = &running.command.command_id;
-        if running.command.tool != "place_order" {
+        if !PLACING.contains(&running.command.tool.as_str()) {
             let message = format!(
                 "instance {} ended before it answered; cancelling again is safe, with a new \
                  command_id",
@@ -43,12 +46,20 @@ impl Desk {
             );
             return Ok(Err(Failure::unknown(message, Some(id.as_str()))));
         }
-        let Some(order) = self.journal.order_of_command(id).await? else {
-            let message =
-                format!("instance {} ended before it acted; nothing happened", running.owner);
-            return Ok(Err(Failure::unavailable(message)));
+        let orders = self.journal.orders_of_command(id).await?;
+        let [order] = orders.as_slice() else {
+            let message = format!("instance {} ended before it answered", running.owner);
+            return Ok(Err(match orders.as_slice() {
+                [] => Failure::unavailable(format!("{message} or acted; nothing happened")),
+                several => {
+                    let names: Vec<&str> =
+                        several.iter().map(|o| o.request().client_order_id.as_str()).collect();
+                    let says = format!("{message}; ask for the status of {}", names.join(", "));
+                    Failure::unknown(says, Some(id.as_str()))
+                }
+            }));
         };
-        Ok(answer_of(order).map(|order| {
+        Ok(answer_of(order.clone()).map(|order| {
             to_raw_value(&OrderView::from(&order)).expect("invariant: a view has only text keys")
         }))
     }

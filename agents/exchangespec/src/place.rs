@@ -1,12 +1,14 @@
-//! The one gate: every order goes through [`Desk::place`], and nothing else reaches the venue.
+//! The one gate: every order goes through [`Desk::place`] or [`Desk::place_list`], and nothing else
+//! that adds to what is at stake reaches the venue.
 //!
-//! In this order: the instrument's filters; then, one order at a time, the ownership of the
-//! account, the halt state, the limits, the durable intent (which reads the halt state again) and
-//! the durable `Sent`; then the venue. What comes of it is heard through the venue's reports.
+//! In this order: the instrument's filters; then, one wish at a time, the lease of the account, the
+//! halt state, the limits, and the durable intent, which reads halt state and fence again; then the
+//! venue, which asks the lease and the age of the halt state once more when the bytes are ready.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ClientOrderId, CommandId, NewOrder, OrderKind, Symbol};
+use domain::{ClientOrderId, CommandId, Instrument, NewOrder, NewOrderList, Symbol};
 use journal::{Intent, JournalError};
 use orders::{Order, OrderEvent, OrderState, RejectCode};
 use risk::{Approved, Context};
@@ -16,14 +18,65 @@ use tokio_util::sync::CancellationToken;
 use venue::{SubmitError, VenueOrder};
 use wire::Failure;
 
-use crate::desk::{ACCOUNT, Desk};
+use crate::books::Books;
+use crate::desk::Desk;
+use crate::lease::Permit;
 use crate::refusals;
+use crate::tools::listed_rule;
 
 /// How long to wait until what the venue did is on record.
 const RECORD_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The code of an order that never left this process.
 pub(crate) const NOT_SENT: &str = "NOT_SENT";
+
+/// What is asked for at once.
+trait Wish {
+    /// Its orders.
+    fn orders(&self) -> Vec<&NewOrder>;
+
+    /// The list that they make.
+    fn list(&self) -> Option<&ClientOrderId>;
+
+    /// The decision.
+    fn check(self, ctx: &Context<'_>) -> Result<Approved<Self>, risk::Refusal>
+    where
+        Self: Sized;
+}
+
+impl Wish for NewOrder {
+    fn orders(&self) -> Vec<&NewOrder> {
+        vec![self]
+    }
+
+    fn list(&self) -> Option<&ClientOrderId> {
+        None
+    }
+
+    fn check(self, ctx: &Context<'_>) -> Result<Approved<Self>, risk::Refusal> {
+        risk::check(self, ctx)
+    }
+}
+
+impl Wish for NewOrderList {
+    fn orders(&self) -> Vec<&NewOrder> {
+        self.orders()
+    }
+
+    fn list(&self) -> Option<&ClientOrderId> {
+        Some(&self.client_list_id)
+    }
+
+    fn check(self, ctx: &Context<'_>) -> Result<Approved<Self>, risk::Refusal> {
+        risk::check_list(self, ctx)
+    }
+}
+
+/// What may be sent, and what is asked at the last moment.
+struct Admitted<W> {
+    approved: Approved<W>,
+    permit: Arc<Permit>,
+}
 
 impl Desk {
     /// Sends an order, if everything allows it, and gives it as it is after all that it did at
@@ -40,51 +93,99 @@ impl Desk {
     ) -> Result<Order, Failure> {
         let started = Instant::now();
         let id = request.client_order_id.clone();
-        let approved = match self.admit(command, request, cancel).await {
-            Ok(approved) => approved,
-            Err(failure) => {
-                self.metrics.order(ACCOUNT, failure.code.word());
-                return Err(failure);
-            }
-        };
-        match self.venue.submit(approved).await {
+        let Admitted { approved, permit } = self.admitted(command, request, cancel).await?;
+        match self.venue.submit(approved, permit).await {
             Ok(ack) => {
                 self.latency.add(started.elapsed());
+                self.take_in_answer(&id, &ack.order, ack.fills).await;
                 self.on_record(&id, &ack.order, cancel).await
             }
-            Err(error) => Err(self.not_taken(&id, error).await),
+            Err(error) => Err(self.not_taken(&[id], error).await),
         }
     }
 
-    /// Decides, and makes the decision durable.
-    async fn admit(
+    /// Sends orders that belong together, if everything allows all of them.
+    ///
+    /// # Errors
+    /// As for [`Desk::place`].
+    pub(crate) async fn place_list(
+        &self,
+        command: &CommandId,
+        list: NewOrderList,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Order>, Failure> {
+        let started = Instant::now();
+        let ids: Vec<ClientOrderId> =
+            list.orders().iter().map(|order| order.client_order_id.clone()).collect();
+        let Admitted { approved, permit } = self.admitted(command, list, cancel).await?;
+        match self.venue.submit_list(approved, permit).await {
+            Ok(ack) => {
+                self.latency.add(started.elapsed());
+                let mut placed = Vec::new();
+                for told in &ack.orders {
+                    let id = &told.client_order_id;
+                    self.take_in_answer(id, told, Vec::new()).await;
+                    placed.push(self.on_record(id, told, cancel).await?);
+                }
+                Ok(placed)
+            }
+            Err(error) => Err(self.not_taken(&ids, error).await),
+        }
+    }
+
+    /// Decides about a wish and makes the decision durable, but sends nothing: for what the venue
+    /// replaces in one step.
+    ///
+    /// # Errors
+    /// As for [`Desk::place`], with nothing sent.
+    pub(crate) async fn admit_order(
         &self,
         command: &CommandId,
         request: NewOrder,
         cancel: &CancellationToken,
-    ) -> Result<Approved<NewOrder>, Failure> {
+    ) -> Result<(Approved<NewOrder>, Arc<Permit>), Failure> {
+        let Admitted { approved, permit } = self.admitted(command, request, cancel).await?;
+        Ok((approved, permit))
+    }
+
+    async fn admitted<W: Wish>(
+        &self,
+        command: &CommandId,
+        wish: W,
+        cancel: &CancellationToken,
+    ) -> Result<Admitted<W>, Failure> {
+        let admitted = self.admit(command, wish, cancel).await;
+        if let Err(failure) = &admitted {
+            self.metrics.order(&self.name, failure.code.word());
+        }
+        admitted
+    }
+
+    /// Decides, and makes the decision durable.
+    async fn admit<W: Wish>(
+        &self,
+        command: &CommandId,
+        wish: W,
+        cancel: &CancellationToken,
+    ) -> Result<Admitted<W>, Failure> {
         let mut books = self.books().await;
         if let Some(why) = self.trouble() {
             return Err(Failure::unavailable(format!("nothing was sent to the venue: {why}")));
         }
-        if let Some(ownership) = self.ownership.lock().await.as_mut() {
-            ownership.check().await.map_err(|error| refusals::not_sent(&error))?;
-        }
-        let (id, symbol) = (request.client_order_id.clone(), request.symbol.clone());
+        self.lease
+            .check()
+            .map_err(|why| Failure::unavailable(format!("nothing was sent: {why}")))?;
+        let symbol = wish.orders().first().map(|order| order.symbol.clone());
+        let symbol = symbol.ok_or_else(|| Failure::unavailable("nothing was asked for"))?;
         let listed = books.instrument(&symbol).cloned().ok_or_else(|| not_listed(self, &symbol))?;
         let mut at_stake = books.symbols_at_stake();
         at_stake.push(symbol.clone());
         let prices = self.prices(&at_stake).await;
         let market = prices.get(&symbol);
-        // A market order without a price to value it at is refused below, for that.
-        let reference = match request.kind {
-            OrderKind::Limit { price, .. } => Some(price),
-            OrderKind::Market => market.map(|market| market.touch(request.side)),
-        };
-        if let Some(reference) = reference {
-            let filtered = listed.check(&request, reference);
-            filtered.map_err(|failure| refusals::of_filter(&failure, &listed, &request))?;
+        for order in wish.orders() {
+            check_filters(order, &listed, market)?;
         }
+        let halt_read_at = Instant::now();
         let halt = self.journal.read_halt().await;
         let equity = self.value(&mut books, &prices).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the day cannot be opened");
@@ -103,27 +204,48 @@ impl Desk {
             day_loss: equity.and_then(|equity| books.day?.loss_share(equity)),
             exposure: &exposure,
         };
-        let order = Order::new(request.clone(), command.clone(), now);
-        let approved = risk::check(request, &context).map_err(|r| refusals::of_risk(&r))?;
+        let orders = sent(&wish, command, now);
+        let approved = wish.check(&context).map_err(|r| refusals::of_risk(&r))?;
         if cancel.is_cancelled() {
             return Err(Failure::unavailable("the call was given up; nothing was sent"));
         }
-        match self.journal.record_intent(&order).await {
-            Ok(Intent::Recorded { .. }) => books.put(order),
-            Ok(Intent::Stopped(halt)) => return Err(refusals::of_halt(halt)),
-            Ok(Intent::Duplicate) => return Err(duplicate(&id)),
-            Err(error) => return Err(refusals::not_sent(&error)),
-        }
-        if let Err(error) = self.record(&mut books, &id, &OrderEvent::Sent, now).await {
-            let failure = refusals::not_sent(&error);
-            self.reject(&mut books, &id, &error.to_string()).await;
-            return Err(failure);
-        }
-        Ok(approved)
+        self.intend(&mut books, orders).await?;
+        Ok(Admitted { approved, permit: self.lease.permit(halt_read_at, self.halt_age_max) })
     }
 
-    /// Ends an order that never left; one that cannot be ended now is ended at the next start.
-    async fn reject(&self, books: &mut crate::books::Books, id: &ClientOrderId, why: &str) {
+    /// Makes the intent durable: from here on the orders may be at the venue.
+    async fn intend(&self, books: &mut Books, orders: Vec<Order>) -> Result<(), Failure> {
+        match self.journal.record_intents(self.sender(), &orders).await {
+            Ok(Intent::Recorded { .. }) => {
+                for order in orders {
+                    self.tell(&order);
+                    books.put(order);
+                }
+                Ok(())
+            }
+            Ok(Intent::Stopped(halt)) => Err(refusals::of_halt(halt)),
+            Ok(Intent::Duplicate) => Err(duplicate(&orders)),
+            Ok(Intent::Fenced { current }) => {
+                let why = format!("another instance owns the account, under fence {current}");
+                self.lease.end(&why);
+                Err(Failure::unavailable(format!("nothing was sent: {why}")))
+            }
+            Err(error) => {
+                // It may be on record nonetheless; nothing of it was sent, and that is written down.
+                for order in orders {
+                    let id = &order.request().client_order_id;
+                    if let Ok(Some(known)) = self.journal.load_order(id).await {
+                        books.put(known);
+                        self.reject(books, id, &error.to_string()).await;
+                    }
+                }
+                Err(refusals::not_sent(&error))
+            }
+        }
+    }
+
+    /// Ends an order that never left; one that cannot be ended now is resolved by asking the venue.
+    async fn reject(&self, books: &mut Books, id: &ClientOrderId, why: &str) {
         let event = OrderEvent::Rejected { code: NOT_SENT.into(), message: why.to_owned() };
         if let Err(error) = self.record(books, id, &event, self.clock.now()).await {
             tracing::error!(%error, order = %id, "an order that was not sent stays open");
@@ -131,10 +253,13 @@ impl Desk {
     }
 
     /// What the venue did not take, or may not have.
-    async fn not_taken(&self, id: &ClientOrderId, error: SubmitError) -> Failure {
+    pub(crate) async fn not_taken(&self, ids: &[ClientOrderId], error: SubmitError) -> Failure {
+        let Some(first) = ids.first() else {
+            return Failure::unavailable("nothing was sent");
+        };
         let command = {
             let books = self.books().await;
-            books.order(id).map(|order| order.command_id().to_string())
+            books.order(first).map(|order| order.command_id().to_string())
         };
         let (event, failure) = match error {
             SubmitError::Rejected { code, message } => (
@@ -142,23 +267,28 @@ impl Desk {
                     code: RejectCode(code.to_string()),
                     message: message.clone(),
                 },
-                venue_rejected(&code.to_string(), &message, id),
+                venue_rejected(&code.to_string(), &message, first),
             ),
             SubmitError::NotSent { why } => (
                 OrderEvent::Rejected { code: NOT_SENT.into(), message: why.clone() },
                 Failure::unavailable(format!("the order was not sent: {why}"))
-                    .with("client_order_id", json!(id.as_str())),
+                    .with("client_order_id", json!(first.as_str())),
             ),
-            SubmitError::Unknown { why } => (
-                OrderEvent::OutcomeUnknown { reason: why.clone() },
-                unknown(id, &why, command.as_deref()),
-            ),
+            SubmitError::Unknown { why } => {
+                self.doubt.notify_one();
+                (
+                    OrderEvent::OutcomeUnknown { reason: why.clone() },
+                    unknown(first, &why, command.as_deref()),
+                )
+            }
         };
         let mut books = self.books().await;
-        if let Err(error) = self.record(&mut books, id, &event, self.clock.now()).await {
-            tracing::error!(%error, order = %id, "what came of an order is not on record");
-            let why = format!("what came of it could not be recorded: {error}");
-            return unknown(id, &why, command.as_deref());
+        for id in ids {
+            if let Err(error) = self.record(&mut books, id, &event, self.clock.now()).await {
+                tracing::error!(%error, order = %id, "what came of an order is not on record");
+                let why = format!("what came of it could not be recorded: {error}");
+                return unknown(id, &why, command.as_deref());
+            }
         }
         failure
     }
@@ -218,16 +348,43 @@ fn reflects(known: &Order, told: &VenueOrder) -> bool {
 }
 
 fn not_listed(desk: &Desk, symbol: &Symbol) -> Failure {
-    let listed: Vec<String> =
-        desk.venue.instruments().iter().map(|i| i.symbol.to_string()).collect();
-    let rule = format!("must be one of {}", listed.join(", "));
-    Failure::invalid("symbol", symbol, &rule, json!(listed.first()))
+    let instruments = desk.venue.instruments();
+    let (rule, example) = listed_rule(&instruments);
+    Failure::invalid("symbol", symbol, &rule, json!(example))
 }
 
-fn duplicate(id: &ClientOrderId) -> Failure {
-    let message = format!("an order called {id} is on record already; nothing was sent");
+/// The orders as they are recorded: intended and handed over at the same moment.
+fn sent<W: Wish>(wish: &W, command: &CommandId, now: domain::Timestamp) -> Vec<Order> {
+    let order = |request: &&NewOrder| {
+        let mut order = Order::new((*request).clone(), command.clone(), now);
+        if let Some(list) = wish.list() {
+            order = order.in_list(list.clone());
+        }
+        order.apply(&OrderEvent::Sent, now).expect("invariant: an intent can be sent");
+        order
+    };
+    wish.orders().iter().map(order).collect()
+}
+
+fn check_filters(
+    order: &NewOrder,
+    listed: &Instrument,
+    market: Option<&risk::Market>,
+) -> Result<(), Failure> {
+    // A market order without a price to value it at is refused later, for that.
+    let touch = market.map(|market| market.touch(order.side));
+    let Some(reference) = touch.or(order.kind.named_price()) else { return Ok(()) };
+    let filtered = listed.check(order, reference);
+    filtered.map_err(|failure| refusals::of_filter(&failure, listed, order))
+}
+
+fn duplicate(orders: &[Order]) -> Failure {
+    let names: Vec<&str> =
+        orders.iter().map(|order| order.request().client_order_id.as_str()).collect();
+    let message =
+        format!("an order called {} is on record already; nothing was sent", names.join(" or "));
     Failure::refused("DUPLICATE_CLIENT_ORDER_ID", message)
-        .with("client_order_id", json!(id.as_str()))
+        .with("client_order_id", json!(names.first()))
 }
 
 fn venue_rejected(code: &str, message: &str, id: &ClientOrderId) -> Failure {
@@ -269,15 +426,23 @@ pub(crate) fn answer_of(order: Order) -> Result<Order, Failure> {
 pub(crate) fn order_name(command: &CommandId) -> ClientOrderId {
     const PREFIX: &str = "b4-";
     let text = command.as_str();
-    let name = if text.len() + PREFIX.len() <= ClientOrderId::LEN_MAX {
-        format!("{PREFIX}{text}")
-    } else {
-        // 128 bits of a hash are as good as the name itself.
-        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        let hex: String = digest.as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect();
-        format!("b4h-{hex}")
-    };
-    name.parse().expect("invariant: both forms are legal and fit")
+    if text.len() + PREFIX.len() <= ClientOrderId::LEN_MAX {
+        let name = format!("{PREFIX}{text}");
+        return name.parse().expect("invariant: a command id has the same characters");
+    }
+    hashed_name("b4h-", &[text])
+}
+
+/// A name for one of the orders of a command.
+pub(crate) fn leg_name(command: &CommandId, leg: &str) -> ClientOrderId {
+    hashed_name("b4l-", &[command.as_str(), leg])
+}
+
+/// A name made from a hash: 128 bits of it are as good as the parts themselves.
+pub(crate) fn hashed_name(prefix: &str, parts: &[&str]) -> ClientOrderId {
+    let digest = ring::digest::digest(&ring::digest::SHA256, parts.join("\0").as_bytes());
+    let hex: String = digest.as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    format!("{prefix}{hex}").parse().expect("invariant: a short prefix and hex fit")
 }
 
 /// Whether a failure of the journal may go away by itself.

@@ -1,6 +1,6 @@
 //! Turns every reason why an order may not leave into a failure with its code and its numbers.
 
-use domain::{FilterFailure, Instrument, NewOrder, OrderKind};
+use domain::{FilterFailure, Instrument, NewOrder};
 use journal::JournalError;
 use risk::{Halt, Passes, Refusal};
 use serde_json::{Value, json};
@@ -34,6 +34,12 @@ fn sentence(refusal: &Refusal) -> String {
         Some(Passes::PriceRange { min, max }) => {
             format!("{says}; a price from {min} to {max} would pass")
         }
+        Some(Passes::TriggerMin(min)) => {
+            format!("{says}; a trigger of at least {min} would pass")
+        }
+        Some(Passes::TriggerMax(max)) => {
+            format!("{says}; a trigger of at most {max} would pass")
+        }
         Some(Passes::PriceAgeMsMax(_)) | None => says,
     }
 }
@@ -44,6 +50,8 @@ fn passing(passes: &Passes) -> Value {
         Passes::PriceRange { min, max } => {
             json!({ "price_min": min.to_string(), "price_max": max.to_string() })
         }
+        Passes::TriggerMin(min) => json!({ "trigger_price_min": min.to_string() }),
+        Passes::TriggerMax(max) => json!({ "trigger_price_max": max.to_string() }),
         Passes::PriceAgeMsMax(age_ms) => json!({ "price_age_ms_max": age_ms }),
     }
 }
@@ -68,6 +76,10 @@ fn numbers(refusal: &Refusal) -> Vec<(&'static str, Value)> {
             ("value", json!(price.to_string())),
             ("mid", json!(mid.to_string())),
         ],
+        Refusal::TriggerSide { trigger, market, .. } => {
+            vec![("value", json!(trigger.to_string())), ("market_price", json!(market.to_string()))]
+        }
+        Refusal::ListShape { why } => vec![("rule", json!(why))],
         Refusal::OutcomeUnknown { orders, .. } => vec![("unknown_orders", json!(orders))],
         Refusal::DailyLoss { loss, max, .. } => {
             limit("max_daily_loss", loss.to_string(), max.to_string())
@@ -139,6 +151,26 @@ pub(crate) fn of_filter(failure: &FilterFailure, listed: &Instrument, order: &Ne
                 json!({ "quantity_min": smallest, "notional_min": min.to_string() }),
             )
         }
+        FilterFailure::PriceRange { min, max, .. } => (
+            "FILTER_PRICE_FILTER",
+            json!({ "price_min": min.to_string(), "price_max": max.to_string() }),
+        ),
+        FilterFailure::PercentPrice { min, max, .. } => (
+            "FILTER_PERCENT_PRICE_BY_SIDE",
+            json!({ "price_min": min.to_string(), "price_max": max.to_string() }),
+        ),
+        FilterFailure::MarketQuantity { max, .. } => {
+            ("FILTER_MARKET_LOT_SIZE", json!({ "quantity_max": max.to_string() }))
+        }
+        FilterFailure::NotionalMax { notional, max } => {
+            let largest = largest_quantity(*notional, *max, listed, order);
+            ("FILTER_NOTIONAL", json!({ "quantity_max": largest, "notional_max": max.to_string() }))
+        }
+        FilterFailure::Trailing { range, .. } => (
+            "FILTER_TRAILING_DELTA",
+            json!({ "trailing_bips_min": range.bips_min, "trailing_bips_max": range.bips_max }),
+        ),
+        FilterFailure::Closed { .. } => ("MARKET_CLOSED", Value::Null),
         FilterFailure::Overflow => ("FILTER_NOTIONAL", Value::Null),
     };
     Failure::refused(code, failure.to_string()).with("passes", passes)
@@ -151,13 +183,30 @@ fn smallest_quantity(
     listed: &Instrument,
     order: &NewOrder,
 ) -> Option<String> {
-    let price = match order.kind {
-        OrderKind::Limit { price, .. } => price.decimal(),
-        OrderKind::Market => notional.decimal().checked_div(order.quantity.decimal())?,
-    };
+    let price = unit_price(notional, order)?;
     let step = listed.step_size.decimal();
     let steps = min.decimal().checked_div(price)?.checked_div(step)?.ceil();
     Some(steps.checked_mul(step)?.normalize().to_string())
+}
+
+/// The largest quantity on the grid whose value at the same price passes.
+fn largest_quantity(
+    notional: domain::Amount,
+    max: domain::Amount,
+    listed: &Instrument,
+    order: &NewOrder,
+) -> Option<String> {
+    let step = listed.step_size.decimal();
+    let steps = max.decimal().checked_div(unit_price(notional, order)?)?.checked_div(step)?.floor();
+    Some(steps.checked_mul(step)?.normalize().to_string())
+}
+
+/// What one unit was valued at.
+fn unit_price(notional: domain::Amount, order: &NewOrder) -> Option<domain::Decimal> {
+    match order.kind.named_price() {
+        Some(price) => Some(price.decimal()),
+        None => notional.decimal().checked_div(order.quantity.decimal()),
+    }
 }
 
 /// Nothing was sent, because the journal did not take it.

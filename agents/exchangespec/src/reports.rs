@@ -1,13 +1,14 @@
-//! Takes in what the venue says: one task, in the venue's order.
+//! Takes in what the venue says of orders: in answers, on its stream, and when it is asked.
 //!
-//! A report that cannot be made durable is not dropped: the task stays at it until the journal
-//! takes it, and the desk takes no new orders meanwhile. When the venue says that reports were
-//! missed, every order that is not settled is asked about, trades before states.
+//! All three are evidence for the same state machine, so it does not matter which comes first, or
+//! twice, or never. A piece of evidence that cannot be made durable is not dropped: the desk stays at
+//! it until the journal takes it, and takes no new orders meanwhile. What is heard of an order that
+//! nobody here sent, or missed, is a reason to reconcile.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ClientOrderId, Symbol, Timestamp};
+use domain::{Amount, ClientOrderId, Fill, Symbol, Timestamp};
 use journal::JournalError;
 use orders::{Applied, OrderEvent, VenueAnswer};
 use tokio_util::sync::CancellationToken;
@@ -19,9 +20,6 @@ use crate::place::may_pass;
 
 /// How long to wait before the journal is asked again.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
-
-/// How long a venue may still take an order that it does not know yet.
-const ARRIVAL_MAX: Duration = Duration::from_secs(5);
 
 /// Takes in reports until the venue or the desk ends.
 pub(crate) async fn take_in(
@@ -35,10 +33,10 @@ pub(crate) async fn take_in(
             received = reports.next() => received,
         };
         match received {
-            Some(Received::Event(event)) => desk.until_durable(&event, &stop).await,
+            Some(Received::Event(event)) => desk.take_in_event(&event, &stop).await,
             Some(Received::Missed(count)) => {
                 tracing::warn!(count, "reports of the venue were missed");
-                desk.reconcile(&stop).await;
+                desk.doubt.notify_one();
             }
             None => {
                 desk.set_trouble(Some("the venue has ended".to_owned()));
@@ -49,17 +47,104 @@ pub(crate) async fn take_in(
 }
 
 impl Desk {
-    async fn until_durable(&self, event: &VenueEvent, stop: &CancellationToken) {
-        let (id, evidence) = match &event.kind {
-            VenueEventKind::Balances(_) => return,
-            VenueEventKind::Fill(fill) => (&fill.client_order_id, OrderEvent::Filled(fill.clone())),
-            VenueEventKind::Order(order) => (&order.client_order_id, evidence_of(order)),
+    async fn take_in_event(&self, event: &VenueEvent, stop: &CancellationToken) {
+        match &event.kind {
+            // Balances are compared when the account is reconciled.
+            VenueEventKind::Balances(_) => {}
+            VenueEventKind::Gap { why } => {
+                tracing::warn!(%why, "reports of the venue may have been missed");
+                self.doubt.notify_one();
+            }
+            VenueEventKind::Fill(fill) => {
+                let evidence = OrderEvent::Filled(fill.clone());
+                self.learn(&fill.client_order_id, &evidence, event.at, stop).await;
+            }
+            VenueEventKind::Order(told) => {
+                self.learn_reduction(&told.client_order_id, told, event.at, stop).await;
+                if let Some(evidence) = evidence_of(told) {
+                    self.learn(&told.client_order_id, &evidence, event.at, stop).await;
+                }
+            }
+        }
+    }
+
+    /// Takes in the venue's answer to an order that was just sent.
+    pub(crate) async fn take_in_answer(
+        &self,
+        id: &ClientOrderId,
+        told: &VenueOrder,
+        fills: Vec<Fill>,
+    ) {
+        let never = CancellationToken::new();
+        let traded =
+            fills.iter().try_fold(Amount::ZERO, |sum, fill| sum.try_add(fill.quantity.amount()));
+        if traded != Ok(told.executed) {
+            return self.believe(id, told, &never).await;
+        }
+        self.take_in(id, told, fills, &never).await;
+    }
+
+    /// Takes in all that the venue tells of an order when asked.
+    pub(crate) async fn believe(
+        &self,
+        id: &ClientOrderId,
+        told: &VenueOrder,
+        stop: &CancellationToken,
+    ) {
+        let recorded = self.books().await.order(id).map(|order| order.totals().executed);
+        let trades = if recorded.unwrap_or_default() == told.executed {
+            Vec::new()
+        } else {
+            match self.venue.trades_of(told.symbol.clone(), told.order_id).await {
+                Ok(trades) => trades,
+                Err(error) => {
+                    self.doubt.notify_one();
+                    return tracing::warn!(%error, order = %id, "the venue was not heard");
+                }
+            }
         };
-        self.learn(id, &evidence, event.at, stop).await;
+        let fills = trades.into_iter().map(|trade| trade.fill_of(id.clone())).collect();
+        self.take_in(id, told, fills, stop).await;
+    }
+
+    /// Trades first, so that the record never counts a trade that it does not hold.
+    async fn take_in(
+        &self,
+        id: &ClientOrderId,
+        told: &VenueOrder,
+        fills: Vec<Fill>,
+        stop: &CancellationToken,
+    ) {
+        let at = self.clock.now();
+        let known = OrderEvent::Acknowledged { order_id: told.order_id };
+        self.learn(id, &known, at, stop).await;
+        for fill in fills {
+            self.learn(id, &OrderEvent::Filled(fill), at, stop).await;
+        }
+        self.learn_reduction(id, told, at, stop).await;
+        self.learn(id, &OrderEvent::Resolved(told.answer()), at, stop).await;
+    }
+
+    /// An order that was made smaller must be known to be, before its end is counted.
+    async fn learn_reduction(
+        &self,
+        id: &ClientOrderId,
+        told: &VenueOrder,
+        at: Timestamp,
+        stop: &CancellationToken,
+    ) {
+        let is_smaller = {
+            let books = self.books().await;
+            books.order(id).is_some_and(|order| told.quantity < order.quantity())
+        };
+        if is_smaller {
+            let event = OrderEvent::Reduced { quantity: told.quantity };
+            self.learn(id, &event, at, stop).await;
+        }
     }
 
     /// Records one piece of evidence, however long the journal takes.
-    async fn learn(
+    pub(crate) async fn learn(
         &self,
         id: &ClientOrderId,
         evidence: &OrderEvent,
@@ -71,13 +156,16 @@ impl Desk {
             let mut books = self.books().await;
             let recorded = match books.order(id) {
                 Some(_) => self.record(&mut books, id, evidence, at).await,
-                // What is settled is told once more at its end, which is no news; a trade is.
-                None if !matches!(evidence, OrderEvent::Filled(_)) => break,
                 None => self.record_late(&mut books, id, evidence, at).await,
             };
             drop(books);
             match recorded {
                 Ok(_) => break,
+                // Not sent by this house, or by an owner whose record this one has not read.
+                Err(JournalError::NoSuchOrder { .. }) => {
+                    self.doubt.notify_one();
+                    break;
+                }
                 Err(error) if may_pass(&error) => {
                     waited = true;
                     self.set_trouble(Some(format!(
@@ -99,7 +187,8 @@ impl Desk {
         }
     }
 
-    /// Records a trade of an order that was taken to have ended without it: the proof is stronger.
+    /// Records what is heard of an order that was settled: most often it is known already, but a
+    /// trade of an order that was taken to have ended without it is the stronger proof.
     async fn record_late(
         &self,
         books: &mut Books,
@@ -110,75 +199,56 @@ impl Desk {
         let Some(order) = self.journal.load_order(id).await? else {
             return Err(JournalError::NoSuchOrder { client_order_id: id.clone() });
         };
+        // What was told of it before its end is no news after it.
+        let told = matches!(evidence, OrderEvent::Filled(_) | OrderEvent::Resolved(_));
+        if order.is_settled() && !told {
+            return Ok(Applied::Nothing);
+        }
+        let is_settled = order.is_settled();
         books.revive(order.clone());
         let recorded = self.record(books, id, evidence, at).await;
         if recorded != Ok(Applied::Changed) {
             books.put(order);
         }
-        recorded
-    }
-
-    /// Asks about every order that is not settled.
-    async fn reconcile(&self, stop: &CancellationToken) {
-        let orders: Vec<(ClientOrderId, Symbol)> = {
-            let books = self.books().await;
-            let name = |order: &orders::Order| {
-                let request = order.request();
-                (request.client_order_id.clone(), request.symbol.clone())
-            };
-            // An order that was not sent yet is none of the venue's business.
-            books.orders().filter(|order| order.sent_at().is_some()).map(name).collect()
-        };
-        for (id, symbol) in orders {
-            match self.venue.order(symbol, id.clone()).await {
-                Ok(Some(told)) => self.believe(&id, &told, stop).await,
-                // It is on its way: its own sender hears of it.
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, order = %id, "the venue was not heard"),
+        match recorded {
+            // A name may be used again at the venue once its order has ended: this is of another.
+            Err(JournalError::Conflict { .. }) if is_settled => {
+                Err(JournalError::NoSuchOrder { client_order_id: id.clone() })
             }
+            recorded => recorded,
         }
     }
 
-    /// Takes in all that the venue tells of an order when asked: trades first, so that the record
-    /// never counts a trade that it does not hold.
-    async fn believe(&self, id: &ClientOrderId, told: &VenueOrder, stop: &CancellationToken) {
-        let fills = match self.venue.fills(told.symbol.clone(), told.order_id).await {
-            Ok(fills) => fills,
-            Err(error) => return tracing::warn!(%error, order = %id, "the venue was not heard"),
-        };
-        let at = self.clock.now();
-        let known = OrderEvent::Acknowledged { order_id: told.order_id };
-        self.learn(id, &known, at, stop).await;
-        for fill in fills {
-            self.learn(id, &OrderEvent::Filled(fill), at, stop).await;
-        }
-        self.learn(id, &OrderEvent::Resolved(told.answer()), at, stop).await;
-    }
-
-    /// Asks about an order whose outcome is unknown since then.
-    pub(crate) async fn resolve(&self, id: &ClientOrderId, symbol: Symbol, since: Timestamp) {
-        let never = CancellationToken::new();
+    /// Asks about an order that was handed over since then.
+    pub(crate) async fn resolve(
+        &self,
+        id: &ClientOrderId,
+        symbol: Symbol,
+        since: Timestamp,
+        stop: &CancellationToken,
+    ) {
         match self.venue.order(symbol, id.clone()).await {
-            Ok(Some(told)) => self.believe(id, &told, &never).await,
-            Ok(None) if self.clock.now().since(since) >= ARRIVAL_MAX => {
+            Ok(Some(told)) => self.believe(id, &told, stop).await,
+            Ok(None) if self.clock.now().since(since) >= self.arrival_max => {
                 let event = OrderEvent::Resolved(VenueAnswer::NotFound);
-                self.learn(id, &event, self.clock.now(), &never).await;
+                self.learn(id, &event, self.clock.now(), stop).await;
             }
+            // It may still be on its way: its own sender hears of it, or the next look does.
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, order = %id, "its outcome stays unknown"),
         }
     }
 }
 
-/// What an order's report says that its trades do not.
-fn evidence_of(order: &VenueOrder) -> OrderEvent {
+/// What an order's report says that its trades do not; `None` when its trades say it all.
+fn evidence_of(order: &VenueOrder) -> Option<OrderEvent> {
     let (order_id, executed) = (order.order_id, order.executed);
-    match &order.status {
-        VenueOrderStatus::New => OrderEvent::Acknowledged { order_id },
+    Some(match &order.status {
+        VenueOrderStatus::Pending | VenueOrderStatus::New => OrderEvent::Acknowledged { order_id },
         VenueOrderStatus::Canceled => OrderEvent::Canceled { executed },
         VenueOrderStatus::Expired { .. } => OrderEvent::Expired { executed },
         VenueOrderStatus::PartiallyFilled
         | VenueOrderStatus::Filled
         | VenueOrderStatus::Rejected { .. } => OrderEvent::Resolved(order.answer()),
-    }
+    })
 }

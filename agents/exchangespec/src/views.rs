@@ -1,11 +1,15 @@
 //! Orders, fills and the halt state as answers and events show them.
 
-use domain::{Amount, Fill, Liquidity, OrderKind, Side, TimeInForce};
+use std::time::Duration;
+
+use domain::{Amount, Fill, Liquidity, OrderKind, Side, StopRole, TimeInForce, Trigger};
 use orders::{Cancel, Order, OrderState};
 use risk::Halt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::money::{AmountText, PriceText, QuantityText, TimeText};
+
+use crate::reconcile::Reconciled;
 
 /// Buy or sell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +31,14 @@ pub(crate) enum OrderTypeWord {
     Limit,
     /// a limit order that is refused rather than taking liquidity
     LimitMaker,
+    /// sleeps until the market goes against you as far as the trigger, then a market order
+    StopLoss,
+    /// the same, then a limit order
+    StopLossLimit,
+    /// sleeps until the market goes your way as far as the trigger, then a market order
+    TakeProfit,
+    /// the same, then a limit order
+    TakeProfitLimit,
 }
 
 /// How long a limit order may wait.
@@ -87,7 +99,7 @@ pub(crate) struct OrderView {
     symbol: String,
     /// Buy or sell.
     side: SideWord,
-    /// Market or limit.
+    /// Market, limit or stop.
     order_type: OrderTypeWord,
     /// How long it may wait; absent for a market order.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +107,16 @@ pub(crate) struct OrderView {
     /// Its limit, in quote asset; absent for a market order.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<PriceText>,
-    /// What was ordered, in base asset.
+    /// The price that wakes it, or from which on it trails; absent for an order that does not sleep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger_price: Option<PriceText>,
+    /// How far it trails the best price, in hundredths of a percent; absent unless it trails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trailing_bips: Option<u32>,
+    /// The list that it was sent with; absent for one by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list_id: Option<String>,
+    /// What is ordered, in base asset, after any reduction.
     quantity: QuantityText,
     /// What is known of it.
     pub(crate) state: StateWord,
@@ -189,6 +210,46 @@ pub(crate) struct HaltView {
     since: Option<TimeText>,
 }
 
+/// The comparison of the record with the venue's truth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct ReconciledView {
+    /// How often it was made since this instance has the account.
+    count: u64,
+    /// When it was made last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<TimeText>,
+    /// How long that took, in milliseconds.
+    took_ms: u64,
+    /// Orders that were found at the venue and adopted.
+    orders_adopted: u64,
+    /// Orders whose trades were found there and not heard of before.
+    trades_adopted: u64,
+    /// Movements of money without a trade that were written down.
+    deposits_adopted: u64,
+    /// Why the last attempt failed; absent when it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
+    /// From the take-over of the account until orders were taken, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_in_ms: Option<u64>,
+}
+
+impl ReconciledView {
+    pub(crate) fn new(known: &Reconciled, opened_in: Option<Duration>) -> Self {
+        let ms = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            count: known.count,
+            at: known.at.map(TimeText),
+            took_ms: ms(known.took),
+            orders_adopted: known.orders_adopted,
+            trades_adopted: known.trades_adopted,
+            deposits_adopted: known.deposits_adopted,
+            failed: known.failed.clone(),
+            opened_in_ms: opened_in.map(ms),
+        }
+    }
+}
+
 impl From<Side> for SideWord {
     fn from(side: Side) -> Self {
         match side {
@@ -267,15 +328,38 @@ impl StateWord {
     }
 }
 
+/// The word for a kind, and how long such an order may wait.
+const fn type_of(kind: &OrderKind) -> (OrderTypeWord, Option<TimeInForce>) {
+    match kind {
+        OrderKind::Market => (OrderTypeWord::Market, None),
+        OrderKind::Limit { time_in_force, post_only: true, .. } => {
+            (OrderTypeWord::LimitMaker, Some(*time_in_force))
+        }
+        OrderKind::Limit { time_in_force, post_only: false, .. } => {
+            (OrderTypeWord::Limit, Some(*time_in_force))
+        }
+        OrderKind::Stop { role, limit, .. } => match (role, limit) {
+            (StopRole::StopLoss, None) => (OrderTypeWord::StopLoss, None),
+            (StopRole::StopLoss, Some(limit)) => {
+                (OrderTypeWord::StopLossLimit, Some(limit.time_in_force))
+            }
+            (StopRole::TakeProfit, None) => (OrderTypeWord::TakeProfit, None),
+            (StopRole::TakeProfit, Some(limit)) => {
+                (OrderTypeWord::TakeProfitLimit, Some(limit.time_in_force))
+            }
+        },
+    }
+}
+
 impl From<&Order> for OrderView {
     fn from(order: &Order) -> Self {
         let (request, totals, state) = (order.request(), order.totals(), order.state());
-        let (order_type, price, time_in_force) = match request.kind {
-            OrderKind::Market => (OrderTypeWord::Market, None, None),
-            OrderKind::Limit { price, time_in_force, post_only } => {
-                let word = if post_only { OrderTypeWord::LimitMaker } else { OrderTypeWord::Limit };
-                (word, Some(PriceText(price)), Some(time_in_force.into()))
+        let (order_type, time_in_force) = type_of(&request.kind);
+        let trailing_bips = match request.kind {
+            OrderKind::Stop { trigger: Trigger::Trailing { delta_bips, .. }, .. } => {
+                Some(delta_bips)
             }
+            _ => None,
         };
         let reason = match &state {
             OrderState::Rejected { code, message } => {
@@ -297,9 +381,12 @@ impl From<&Order> for OrderView {
             symbol: request.symbol.to_string(),
             side: request.side.into(),
             order_type,
-            time_in_force,
-            price,
-            quantity: QuantityText(request.quantity),
+            time_in_force: time_in_force.map(TimeInForceWord::from),
+            price: request.kind.limit_price().map(PriceText),
+            trigger_price: request.kind.trigger_price().map(PriceText),
+            trailing_bips,
+            list_id: order.list().map(ToString::to_string),
+            quantity: QuantityText(order.quantity()),
             state: StateWord::from(&state),
             executed_quantity: AmountText(order.filled()),
             remaining_quantity: AmountText(order.remaining()),

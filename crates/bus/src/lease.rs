@@ -13,6 +13,9 @@ use wire::{AgentName, Failure, InstanceId, topics};
 use crate::Bus;
 use crate::carrier::CarrierError;
 
+/// Longer than any lease is left alone.
+const FENCE_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// What became of the wish to hold a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -90,6 +93,16 @@ impl Bus {
     ) -> Result<(), Failure> {
         let released = self.carrier.release(topics::lease_key(agent, name), holder.to_string());
         released.await.map_err(unavailable)
+    }
+
+    /// Lifts the fence of a lease to one that is kept elsewhere, if that is higher: after Redis has
+    /// forgotten its own.
+    ///
+    /// # Errors
+    /// `unavailable` when the bus did not answer.
+    pub async fn lift_fence(&self, agent: &AgentName, name: &str, to: u64) -> Result<(), Failure> {
+        let lifted = self.carrier.lift(topics::fence_key(agent, name), to, FENCE_TTL);
+        lifted.await.map_err(unavailable)
     }
 
     /// Raises counters, all or none.

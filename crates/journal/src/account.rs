@@ -12,23 +12,6 @@ use crate::db::{End, read, write};
 use crate::error::unavailable;
 use crate::{Journal, JournalError};
 
-/// The largest numbers of a symbol that are on record; zero before the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Numbers {
-    /// Of orders.
-    pub order_id_max: OrderId,
-    /// Of the account's trades.
-    pub trade_id_max: u64,
-}
-
-// === impl Numbers ===
-
-impl Default for Numbers {
-    fn default() -> Self {
-        Self { order_id_max: OrderId(0), trade_id_max: 0 }
-    }
-}
-
 // === impl Journal ===
 
 impl Journal {
@@ -85,7 +68,7 @@ impl Journal {
         })
     }
 
-    /// Makes `owner` the owner of the account, with a fence above `at_least` and above that of
+    /// Makes `owner` the owner of the account, with a fence of `at_least` or more and above that of
     /// every owner before: nobody else can record an intent for it from now on.
     ///
     /// # Errors
@@ -99,9 +82,9 @@ impl Journal {
         at: Timestamp,
     ) -> Result<i64, JournalError> {
         const CLAIM: &str = "INSERT INTO owners (account, fence, owner, claimed_at)
-            VALUES ($1, $2 + 1, $3, $4)
+            VALUES ($1, $2, $3, $4)
             ON CONFLICT (account) DO UPDATE SET owner = $3, claimed_at = $4,
-                fence = CASE WHEN owners.fence > $2 THEN owners.fence + 1 ELSE $2 + 1 END
+                fence = CASE WHEN owners.fence < $2 THEN $2 ELSE owners.fence + 1 END
             RETURNING fence";
         write!(self, "claim an account", |tx| {
             let (fence,): (i64,) = query_as(CLAIM)
@@ -132,90 +115,53 @@ impl Journal {
         })
     }
 
-    /// Records which numbers a symbol had at the venue when the account was first opened; what was
-    /// recorded first stands.
+    /// Records that the trades of a symbol up to this one were compared with the venue. A number
+    /// below the present one changes nothing.
     ///
     /// # Errors
     /// [`JournalError::NotStorable`], [`JournalError::Unavailable`], or [`JournalError::Unknown`],
     /// after which the same call may be made again.
-    pub async fn record_baseline(
+    pub async fn advance_cursor(
         &self,
         account: &str,
         symbol: &Symbol,
-        numbers: Numbers,
+        trade_id: u64,
     ) -> Result<(), JournalError> {
-        const INSERT: &str = "INSERT INTO baselines (account, symbol, order_id, trade_id)
-            VALUES ($1, $2, $3, $4) ON CONFLICT (account, symbol) DO NOTHING";
-        let order_id = stored_number("order_id", numbers.order_id_max.0)?;
-        let trade_id = stored_number("trade_id", numbers.trade_id_max)?;
-        write!(self, "record a baseline", |tx| {
-            query(INSERT)
+        const UPSERT: &str = "INSERT INTO cursors (account, symbol, trade_id) VALUES ($1, $2, $3)
+            ON CONFLICT (account, symbol) DO UPDATE SET trade_id = $3
+                WHERE cursors.trade_id < $3";
+        let trade_id = stored_number("trade_id", trade_id)?;
+        write!(self, "advance a cursor", |tx| {
+            query(UPSERT)
                 .bind(account)
                 .bind(symbol.as_str())
-                .bind(order_id)
                 .bind(trade_id)
                 .execute(&mut *tx)
                 .await
-                .map_err(unavailable("record a baseline"))?;
+                .map_err(unavailable("advance a cursor"))?;
             End::Commit(())
         })
     }
 
-    /// The largest numbers that the venue has given in each symbol, as far as they are on record;
-    /// a symbol without a baseline is not there.
+    /// Up to which trade each symbol of the account was compared with the venue; a symbol that
+    /// never was is not there.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
-    pub async fn numbers(&self, account: &str) -> Result<BTreeMap<Symbol, Numbers>, JournalError> {
-        const BASELINES: &str =
-            "SELECT symbol, order_id, trade_id FROM baselines WHERE account = $1";
-        const ORDERS: &str = "SELECT symbol, MAX(order_id) FROM orders
-            WHERE account = $1 AND order_id IS NOT NULL GROUP BY symbol";
-        const TRADES: &str = "SELECT symbol, MAX(trade_id) FROM fills
-            WHERE account = $1 GROUP BY symbol";
-        type Row = (String, i64);
-        type Rows = (Vec<(String, i64, i64)>, Vec<Row>, Vec<Row>);
-        let rows: Result<Rows, JournalError> = read!(self, "read numbers", |tx| {
-            let baselines: Vec<(String, i64, i64)> = query_as(BASELINES)
+    pub async fn cursors(&self, account: &str) -> Result<BTreeMap<Symbol, u64>, JournalError> {
+        const SELECT: &str = "SELECT symbol, trade_id FROM cursors WHERE account = $1";
+        let rows: Result<Vec<(String, i64)>, JournalError> = read!(self, "read cursors", |tx| {
+            query_as(SELECT)
                 .bind(account)
                 .fetch_all(&mut *tx)
                 .await
-                .map_err(unavailable("read numbers"))?;
-            let orders: Vec<Row> = query_as(ORDERS)
-                .bind(account)
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(unavailable("read numbers"))?;
-            let trades: Vec<Row> = query_as(TRADES)
-                .bind(account)
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(unavailable("read numbers"))?;
-            (baselines, orders, trades)
+                .map_err(unavailable("read cursors"))?
         });
-        let (baselines, orders, trades) = rows?;
-        let mut numbers: BTreeMap<Symbol, Numbers> = BTreeMap::new();
-        for (symbol, order_id, trade_id) in baselines {
-            let symbol = read_column("baselines", "symbol", &symbol)?;
-            let order_id_max = OrderId(read_number("baselines", "order_id", order_id)?);
-            let trade_id_max = read_number("baselines", "trade_id", trade_id)?;
-            numbers.insert(symbol, Numbers { order_id_max, trade_id_max });
-        }
-        for (symbol, number) in orders {
-            let symbol: Symbol = read_column("orders", "symbol", &symbol)?;
-            let number = OrderId(read_number("orders", "order_id", number)?);
-            if let Some(known) = numbers.get_mut(&symbol) {
-                known.order_id_max = known.order_id_max.max(number);
-            }
-        }
-        for (symbol, number) in trades {
-            let symbol: Symbol = read_column("fills", "symbol", &symbol)?;
-            let number = read_number("fills", "trade_id", number)?;
-            if let Some(known) = numbers.get_mut(&symbol) {
-                known.trade_id_max = known.trade_id_max.max(number);
-            }
-        }
-        Ok(numbers)
+        let read = |(symbol, number): (String, i64)| {
+            let symbol = read_column("cursors", "symbol", &symbol)?;
+            Ok((symbol, read_number("cursors", "trade_id", number)?))
+        };
+        rows?.into_iter().map(read).collect()
     }
 
     /// What the venue calls the orders of the account that were found there, by our name for them.

@@ -26,7 +26,6 @@ mod halt;
 mod orders;
 mod ownership;
 
-pub use account::Numbers;
 pub use books::{Deposit, PAGE_MAX, Page};
 pub use commands::{Begun, Finished, NewCommand, RunningCommand};
 pub use db::Journal;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wire::money::{AmountText, PriceText, QuantityText, RateText};
 use wire::{Failure, schema};
 
-use super::{ExchangeName, listed, not_read};
+use super::{listed, not_read};
 use crate::Exchange;
 use crate::views::SideWord;
 
@@ -29,8 +29,9 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The venue.
-    exchange: ExchangeName,
+    /// The venue, by its name in the configuration.
+    #[schemars(length(min = 1, max = 24), extend("examples" = ["paper"]))]
+    exchange: String,
     /// What is traded.
     #[schemars(length(min = 1, max = 24), extend("examples" = ["BTCUSDT"]))]
     symbol: String,
@@ -67,8 +68,7 @@ struct Fee {
 }
 
 async fn calculate_fees(exchange: &Exchange, params: Params) -> Result<Fee, Failure> {
-    let ExchangeName::Paper = params.exchange;
-    let desk = exchange.desk()?;
+    let desk = exchange.desk(&params.exchange)?;
     let listed = listed(&desk, &params.symbol)?;
     let fees = desk.venue.fees(listed.symbol.clone()).await.map_err(|error| not_read(&error))?;
     let rate = if params.is_maker { fees.maker } else { fees.taker };

@@ -6,9 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wire::{Failure, schema};
 
-use super::{ExchangeName, OrderName, listed};
+use super::{OrderName, listed};
 use crate::Exchange;
-use crate::cancel::unknown_order;
 use crate::views::OrderView;
 
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
@@ -29,8 +28,9 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The venue.
-    exchange: ExchangeName,
+    /// The venue, by its name in the configuration.
+    #[schemars(length(min = 1, max = 24), extend("examples" = ["paper"]))]
+    exchange: String,
     /// What the order trades.
     #[schemars(length(min = 1, max = 24), extend("examples" = ["BTCUSDT"]))]
     symbol: String,
@@ -47,22 +47,10 @@ async fn cancel_order(
     params: Params,
     ctx: &CallContext,
 ) -> Result<OrderView, Failure> {
-    let ExchangeName::Paper = params.exchange;
-    let desk = exchange.desk()?;
+    let desk = exchange.desk(&params.exchange)?;
     let symbol = listed(&desk, &params.symbol)?.symbol;
     let name = OrderName::read(params.order_id, params.client_order_id.as_deref())?;
-    let order = match &name {
-        OrderName::Client(id) => desk.journal.load_order(id).await,
-        OrderName::Number(id) => desk.journal.order_of_number(*id).await,
-    };
-    let order = order.map_err(|error| Failure::unavailable(error.to_string()))?;
-    let order = order.filter(|order| order.request().symbol == symbol).ok_or_else(|| {
-        let what = match &name {
-            OrderName::Client(id) => format!("client_order_id {id} in {symbol}"),
-            OrderName::Number(id) => format!("order_id {} in {symbol}", id.0),
-        };
-        unknown_order(&what)
-    })?;
+    let order = name.find(&desk, &symbol).await?;
     let order = desk.cancel(&order.request().client_order_id, &ctx.cancel).await?;
     Ok(OrderView::from(&order))
 }

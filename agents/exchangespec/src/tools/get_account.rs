@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use wire::money::{AmountText, PriceText, TimeText};
 use wire::{Failure, schema};
 
-use super::ExchangeName;
 use crate::Exchange;
 use crate::books::{Books, Prices};
 use crate::desk::Desk;
@@ -38,8 +37,9 @@ const SHARE_PLACES: u32 = 6;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The venue.
-    exchange: ExchangeName,
+    /// The venue, by its name in the configuration.
+    #[schemars(length(min = 1, max = 24), extend("examples" = ["paper"]))]
+    exchange: String,
 }
 
 /// The account.
@@ -137,8 +137,7 @@ struct LimitUsed {
 }
 
 async fn get_account(exchange: &Exchange, params: Params) -> Result<Account, Failure> {
-    let ExchangeName::Paper = params.exchange;
-    let desk = exchange.desk()?;
+    let desk = exchange.desk(&params.exchange)?;
     let mut books = desk.books().await;
     let symbols: Vec<_> = desk.venue.instruments().iter().map(|i| i.symbol.clone()).collect();
     let prices = desk.prices(&symbols).await;

@@ -1,25 +1,26 @@
 //! Says how the venue, its market and the desk are.
 
+use std::time::Duration;
+
 use agent::{Effect, Run, ToolDef};
 use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use venue::FeedStatus;
-use venue::market::Feed;
+use venue::{Feed, FeedStatus, StreamStatus};
 use wire::money::TimeText;
 use wire::{Failure, schema};
 
-use super::ExchangeName;
 use crate::Exchange;
 use crate::latency::Percentiles;
-use crate::views::HaltView;
+use crate::views::{HaltView, ReconciledView};
 
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
     name: "get_exchange_status",
     title: "Exchange status",
-    description: "Says whether the venue can be traded on: connection, market and its time, the \
-                  state and age of every feed, faults, the halt state, open orders, orders whose \
-                  outcome is unknown, and how long orders took as measured by this process.",
+    description: "Says whether the venue can be traded on: connection, clock skew, the state and age \
+                  of every feed, reconnects, faults, the halt state, open orders, orders whose \
+                  outcome is unknown, the last comparison with the venue's truth, and how long \
+                  orders took as measured by this process. Asks the venue nothing.",
     effect: Effect::Reads,
     open_world: true,
     input: schema::input_of::<Params>,
@@ -32,8 +33,9 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The venue.
-    exchange: ExchangeName,
+    /// The venue, by its name in the configuration.
+    #[schemars(length(min = 1, max = 24), extend("examples" = ["paper"]))]
+    exchange: String,
 }
 
 /// How the venue is.
@@ -43,34 +45,39 @@ struct ExchangeStatus {
     connected: bool,
     /// Why they do not, or why the desk takes none.
     faults: Vec<String>,
-    /// The market in the words of the configuration: sim:SEED or replay:FILES.
-    market: String,
-    /// The market in words.
-    market_description: String,
-    /// Real money: false for paper.
+    /// Where it is.
+    address: String,
+    /// Real money: false for paper and test networks.
     live_money: bool,
-    /// The market's own clock at its last event.
+    /// How far the venue's clock is ahead of ours, in milliseconds; absent before it was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    market_time: Option<TimeText>,
-    /// The data of each instrument.
+    clock_skew_ms: Option<i64>,
+    /// The data of each instrument that is watched.
     feeds: Vec<FeedView>,
-    /// Lines of a recording that could not be understood.
-    bad_lines: u64,
-    /// The first of them, with file, line and reason.
-    bad_line_samples: Vec<String>,
-    /// Times that updates of a feed were missing.
-    gaps: u64,
+    /// The stream of the account's own events.
+    account_stream: StreamView,
+    /// The streams of the market.
+    market_stream: StreamView,
+    /// Messages of the venue that could not be understood.
+    bad_messages: u64,
+    /// The first of them, with the reason.
+    bad_message_samples: Vec<String>,
     /// Whether trading is halted.
     halt: HaltView,
-    /// Orders that are open at the venue.
+    /// Orders that have not ended.
     open_orders: u64,
     /// Orders whose outcome is unknown.
     unknown_orders: u64,
-    /// Reports of the venue that a slow reader missed.
+    /// Events of the venue that a slow reader missed.
     events_missed: u64,
+    /// The comparison of the record with the venue's truth.
+    reconciled: ReconciledView,
     /// How long orders took, from the call until the venue answered; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     order_latency: Option<LatencyView>,
+    /// How long requests to the venue took on the wire; absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    round_trip: Option<RoundTripView>,
 }
 
 /// The data of one instrument.
@@ -78,7 +85,7 @@ struct ExchangeStatus {
 struct FeedView {
     /// Which instrument.
     symbol: String,
-    /// live, not_synced, gap, broken or ended.
+    /// live, not_synced, gap, silent or down.
     state: &'static str,
     /// What is wrong, when it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +96,37 @@ struct FeedView {
     /// How long ago that was, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     age_ms: Option<u64>,
+}
+
+/// A stream of the venue.
+#[derive(Debug, Serialize, JsonSchema)]
+struct StreamView {
+    /// It is open and was heard of not too long ago.
+    live: bool,
+    /// How often it was opened again.
+    reconnects: u64,
+    /// When its last message came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_message_at: Option<TimeText>,
+    /// Why it broke last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_fault: Option<String>,
+}
+
+/// The wire's part of a request.
+#[derive(Debug, Serialize, JsonSchema)]
+struct RoundTripView {
+    /// Over how many requests.
+    count: u64,
+    /// Half took at most this, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p50_us: Option<u64>,
+    /// 99 of 100 took at most this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p99_us: Option<u64>,
+    /// The longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_us: Option<u64>,
 }
 
 /// Percentiles over the newest orders, by nearest rank, in microseconds.
@@ -110,28 +148,42 @@ async fn get_exchange_status(
     exchange: &Exchange,
     params: Params,
 ) -> Result<ExchangeStatus, Failure> {
-    let ExchangeName::Paper = params.exchange;
-    let desk = exchange.desk()?;
+    let desk = exchange.desk(&params.exchange)?;
     let venue = desk.venue.status().await;
     let halt = desk.journal.read_halt().await;
-    let unknown_orders = desk.books().await.unknown_orders();
+    let (unknown_orders, open_orders) = {
+        let books = desk.books().await;
+        (books.unknown_orders(), books.orders().filter(|o| !o.state().is_final()).count())
+    };
+    let trips = venue.round_trips;
     Ok(ExchangeStatus {
         connected: venue.connected,
         faults: venue.fault.into_iter().chain(desk.trouble()).collect(),
-        market: desk.market.clone(),
-        market_description: venue.market,
+        address: venue.address,
         live_money: false,
-        market_time: venue.market_time.map(TimeText),
+        clock_skew_ms: venue.clock_skew_ms,
         feeds: venue.feeds.iter().map(FeedView::from).collect(),
-        bad_lines: venue.faults.bad_lines,
-        bad_line_samples: venue.faults.bad_line_samples,
-        gaps: venue.faults.gaps,
+        account_stream: StreamView::from(venue.account_stream),
+        market_stream: StreamView::from(venue.market_stream),
+        bad_messages: venue.bad_messages,
+        bad_message_samples: venue.bad_message_samples,
         halt: HaltView::from(&halt),
-        open_orders: count(venue.orders_open),
+        open_orders: count(open_orders),
         unknown_orders: count(unknown_orders),
         events_missed: venue.events_missed,
+        reconciled: ReconciledView::new(&desk.reconciled(), exchange.opened_in(&desk.name)),
         order_latency: desk.latency.percentiles().map(LatencyView::from),
+        round_trip: (trips.count > 0).then(|| RoundTripView {
+            count: count(trips.count),
+            p50_us: trips.p50.map(micros),
+            p99_us: trips.p99.map(micros),
+            max_us: trips.max.map(micros),
+        }),
     })
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn count(count: usize) -> u64 {
@@ -146,8 +198,8 @@ impl From<&FeedStatus> for FeedView {
             Feed::Gap { expected, found } => {
                 ("gap", Some(format!("update {expected} was due and {found} came")))
             }
-            Feed::Broken { why } => ("broken", Some(why.clone())),
-            Feed::Ended => ("ended", Some("the recording is over".to_owned())),
+            Feed::Silent => ("silent", Some("nothing has come for too long".to_owned())),
+            Feed::Down { why } => ("down", Some(why.clone())),
         };
         let age_ms = status.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         Self {
@@ -160,15 +212,25 @@ impl From<&FeedStatus> for FeedView {
     }
 }
 
+impl From<StreamStatus> for StreamView {
+    fn from(status: StreamStatus) -> Self {
+        Self {
+            live: status.live,
+            reconnects: status.reconnects,
+            last_message_at: status.last_message_at.map(TimeText),
+            last_fault: status.last_fault,
+        }
+    }
+}
+
 impl From<Percentiles> for LatencyView {
     fn from(found: Percentiles) -> Self {
-        let us = |took: std::time::Duration| u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         Self {
             count: count(found.count),
-            p50_us: us(found.p50),
-            p95_us: us(found.p95),
-            p99_us: us(found.p99),
-            max_us: us(found.max),
+            p50_us: micros(found.p50),
+            p95_us: micros(found.p95),
+            p99_us: micros(found.p99),
+            max_us: micros(found.max),
         }
     }
 }

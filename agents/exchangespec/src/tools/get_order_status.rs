@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use wire::{Failure, schema};
 
-use super::{ExchangeName, OrderName, symbol};
+use super::{OrderName, symbol};
 use crate::Exchange;
 use crate::cancel::unknown_order;
 use crate::views::OrderView;
@@ -31,8 +31,9 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The venue.
-    exchange: ExchangeName,
+    /// The venue, by its name in the configuration.
+    #[schemars(length(min = 1, max = 24), extend("examples" = ["paper"]))]
+    exchange: String,
     /// What the order trades; when given, an order of another symbol is not found.
     #[schemars(length(min = 1, max = 24), extend("examples" = ["BTCUSDT"]))]
     symbol: Option<String>,
@@ -48,8 +49,7 @@ struct Params {
 }
 
 async fn get_order_status(exchange: &Exchange, params: Params) -> Result<OrderView, Failure> {
-    let ExchangeName::Paper = params.exchange;
-    let desk = exchange.desk()?;
+    let desk = exchange.desk(&params.exchange)?;
     let symbol = symbol(params.symbol.as_deref())?;
     let (found, what) = match &params.command_id {
         Some(text) => {
@@ -62,14 +62,17 @@ async fn get_order_status(exchange: &Exchange, params: Params) -> Result<OrderVi
                     (error.to_string(), json!("0199c2f4a7b07e6e8e2f1d2c3b4a5968"));
                 Failure::invalid("command_id", json!(text), &rule, example)
             })?;
-            (desk.journal.order_of_command(&id).await, format!("command_id {id}"))
+            let orders = desk.journal.orders_of_command(&id).await;
+            // A list has several orders; its first is what was sent in at once.
+            (orders.map(|found| found.into_iter().next()), format!("command_id {id}"))
         }
         None => match OrderName::read(params.order_id, params.client_order_id.as_deref())? {
             OrderName::Client(id) => {
                 (desk.journal.load_order(&id).await, format!("client_order_id {id}"))
             }
             OrderName::Number(id) => {
-                (desk.journal.order_of_number(id).await, format!("order_id {}", id.0))
+                let found = desk.journal.order_of_number(&desk.name, symbol.as_ref(), id).await;
+                (found, format!("order_id {}", id.0))
             }
         },
     };

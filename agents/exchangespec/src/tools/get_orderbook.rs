@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use wire::money::{AmountText, PriceText, QuantityText, TimeText};
 use wire::{Failure, schema};
 
-use super::{ExchangeName, listed, not_read};
+use super::{listed, not_read};
 use crate::Exchange;
 
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
@@ -30,8 +30,9 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The venue.
-    exchange: ExchangeName,
+    /// The venue, by its name in the configuration.
+    #[schemars(length(min = 1, max = 24), extend("examples" = ["paper"]))]
+    exchange: String,
     /// Which market.
     #[schemars(length(min = 1, max = 24), extend("examples" = ["BTCUSDT"]))]
     symbol: String,
@@ -81,8 +82,7 @@ async fn get_orderbook(
     params: Params,
     ctx: &CallContext,
 ) -> Result<OrderBook, Failure> {
-    let ExchangeName::Paper = params.exchange;
-    let desk = exchange.desk()?;
+    let desk = exchange.desk(&params.exchange)?;
     let symbol = listed(&desk, &params.symbol)?.symbol;
     let depth = usize::try_from(params.depth).unwrap_or(usize::MAX);
     let book = desk.venue.book(symbol, depth).await.map_err(|error| not_read(&error))?;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::{Failure, schema};
 
-use super::{ExchangeName, symbol};
+use super::symbol;
 use crate::Exchange;
 use crate::views::{OrderView, StateWord};
 
@@ -29,8 +29,9 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The venue.
-    exchange: ExchangeName,
+    /// The venue, by its name in the configuration.
+    #[schemars(length(min = 1, max = 24), extend("examples" = ["paper"]))]
+    exchange: String,
     /// Only orders of this symbol.
     #[schemars(length(min = 1, max = 24), extend("examples" = ["BTCUSDT"]))]
     symbol: Option<String>,
@@ -51,15 +52,14 @@ struct Orders {
 }
 
 async fn list_orders(exchange: &Exchange, params: Params) -> Result<Orders, Failure> {
-    let ExchangeName::Paper = params.exchange;
-    let desk = exchange.desk()?;
+    let desk = exchange.desk(&params.exchange)?;
     let filter = OrderFilter {
         symbol: symbol(params.symbol.as_deref())?,
         state: params.state.map(StateWord::name),
         since: None,
     };
     // One more than asked for tells whether there are more.
-    let found = desk.journal.load_orders(&filter, params.limit.saturating_add(1)).await;
+    let found = desk.journal.load_orders(&desk.name, &filter, params.limit.saturating_add(1)).await;
     let mut found = found.map_err(|error| Failure::unavailable(error.to_string()))?;
     let limit = usize::try_from(params.limit).unwrap_or(usize::MAX);
     let truncated = found.len() > limit;

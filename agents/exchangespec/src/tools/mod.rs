@@ -11,13 +11,13 @@ mod place_order;
 
 use agent::ToolDef;
 use domain::{ClientOrderId, Instrument, OrderId, Symbol};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use orders::Order;
 use serde_json::json;
 use venue::ReadError;
 use wire::Failure;
 
 use crate::Exchange;
+use crate::cancel::unknown_order;
 use crate::desk::Desk;
 
 /// Every tool, in the order in which they are listed.
@@ -32,23 +32,28 @@ pub(crate) const TOOLS: &[ToolDef<Exchange>] = &[
     calculate_fees::TOOL,
 ];
 
-/// The venues that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum ExchangeName {
-    /// the built-in paper venue; no real money
-    Paper,
-}
-
 /// The instrument of this name.
 fn listed(desk: &Desk, symbol: &str) -> Result<Instrument, Failure> {
     let instruments = desk.venue.instruments();
     let found = instruments.iter().find(|listed| listed.symbol.as_str() == symbol);
     found.cloned().ok_or_else(|| {
-        let names: Vec<&str> = instruments.iter().map(|i| i.symbol.as_str()).collect();
-        let rule = format!("must be one of {}", names.join(", "));
-        Failure::invalid("symbol", json!(symbol), &rule, json!(names.first()))
+        let (rule, example) = listed_rule(&instruments);
+        Failure::invalid("symbol", json!(symbol), &rule, json!(example))
     })
+}
+
+/// Symbols that a rule names before it only counts them.
+const NAMED_MAX: usize = 12;
+
+/// Which symbols there are, and one of them.
+pub(crate) fn listed_rule(instruments: &[Instrument]) -> (String, Option<&str>) {
+    let names: Vec<&str> =
+        instruments.iter().take(NAMED_MAX).map(|listed| listed.symbol.as_str()).collect();
+    let rule = match instruments.len() {
+        few if few <= NAMED_MAX => format!("must be one of {}", names.join(", ")),
+        many => format!("must be one of the {many} symbols that list_symbols gives"),
+    };
+    (rule, names.first().copied())
 }
 
 /// A symbol that need not be traded now: old orders may be of others.
@@ -94,6 +99,24 @@ impl OrderName {
                 json!(null),
             )),
         }
+    }
+}
+
+impl OrderName {
+    /// The order of this name in a symbol.
+    async fn find(&self, desk: &Desk, symbol: &Symbol) -> Result<Order, Failure> {
+        let order = match self {
+            Self::Client(id) => desk.journal.load_order(id).await,
+            Self::Number(id) => desk.journal.order_of_number(&desk.name, Some(symbol), *id).await,
+        };
+        let order = order.map_err(|error| Failure::unavailable(error.to_string()))?;
+        order.filter(|order| order.request().symbol == *symbol).ok_or_else(|| {
+            let what = match self {
+                Self::Client(id) => format!("client_order_id {id} in {symbol}"),
+                Self::Number(id) => format!("order_id {} in {symbol}", id.0),
+            };
+            unknown_order(&what)
+        })
     }
 }
 

@@ -45,6 +45,9 @@ async fn a_lease_has_one_holder_and_each_new_one_a_higher_fence(world: World) {
     assert_eq!(claim(&two, "two").await, Claim::HeldBy("one".to_owned()), "not its own");
     one.release(&name("tester"), "paper", &instance("one")).await.unwrap();
     assert_eq!(fence(&claim(&two, "two").await), Some((2, true)));
+    one.lift_fence(&name("tester"), "paper", 9).await.unwrap();
+    two.release(&name("tester"), "paper", &instance("two")).await.unwrap();
+    assert_eq!(fence(&claim(&one, "one").await), Some((10, true)), "counted on from elsewhere");
 }
 
 async fn a_lease_that_is_not_renewed_ends(world: World) {

@@ -47,12 +47,11 @@ CREATE TABLE owners (
     claimed_at BIGINT NOT NULL
 );
 
--- Which numbers a symbol had at the venue when the account was first opened here; what is before
--- them is none of the house's business.
-CREATE TABLE baselines (
+-- Up to which trade a symbol of an account has been compared with the venue. What is before the
+-- first comparison is none of the house's business.
+CREATE TABLE cursors (
     account  TEXT NOT NULL,
     symbol   TEXT NOT NULL,
-    order_id BIGINT NOT NULL,
     trade_id BIGINT NOT NULL,
     PRIMARY KEY (account, symbol)
 );

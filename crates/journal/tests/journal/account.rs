@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::OrderId;
-use journal::{Intent, Numbers, Sender};
+use journal::{Intent, Sender};
 use orders::OrderEvent;
 
 use crate::places::{SENDER, ack, amount, at, command_id, fill, intend, intent, on_both, record};
@@ -67,7 +67,6 @@ async fn a_day_begins_with_the_first_equity_that_is_recorded() {
 #[tokio::test]
 async fn an_order_is_found_by_its_command_and_by_its_number() {
     on_both(async |_, journal| {
-        assert!(journal.numbers("paper").await.unwrap().is_empty());
         let mut order = intent("b4-1", "BTCUSDT", 5);
         intend(&journal, &order).await.unwrap();
         record(&journal, &mut order, &OrderEvent::Sent, 6).await;
@@ -88,14 +87,21 @@ async fn an_order_is_found_by_its_command_and_by_its_number() {
             assert_eq!(found, known.then(|| order.clone()), "{account} {symbol:?} {number}");
         }
         assert!(journal.orders_of_command(&command_id("cmd-2")).await.unwrap().is_empty());
-        assert!(journal.numbers("paper").await.unwrap().is_empty(), "no baseline yet");
-        let numbers = |order, trade_id_max| Numbers { order_id_max: OrderId(order), trade_id_max };
-        journal.record_baseline("paper", &symbol, numbers(7, 12)).await.unwrap();
-        journal.record_baseline("paper", &symbol, numbers(99, 99)).await.unwrap();
-        let numbers = numbers(41, 12);
-        let expected = BTreeMap::from([(symbol, numbers)]);
-        assert_eq!(journal.numbers("paper").await.unwrap(), expected);
-        assert!(journal.numbers("other").await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cursor_only_moves_forward() {
+    on_both(async |_, journal| {
+        let symbol = "BTCUSDT".parse().unwrap();
+        assert!(journal.cursors("paper").await.unwrap().is_empty());
+        for (to, expected) in [(0, 0), (12, 12), (7, 12)] {
+            journal.advance_cursor("paper", &symbol, to).await.unwrap();
+            let cursors = BTreeMap::from([(symbol.clone(), expected)]);
+            assert_eq!(journal.cursors("paper").await.unwrap(), cursors);
+        }
+        assert!(journal.cursors("other").await.unwrap().is_empty());
     })
     .await;
 }
@@ -104,21 +110,21 @@ async fn an_order_is_found_by_its_command_and_by_its_number() {
 async fn who_was_followed_by_another_owner_records_nothing() {
     on_both(async |_, journal| {
         assert_eq!(journal.fence("paper").await.unwrap(), 0);
-        assert_eq!(journal.claim("paper", "one", 0, at(1)).await.unwrap(), 1);
+        assert_eq!(journal.claim("paper", "one", 1, at(1)).await.unwrap(), 1);
         let first = Sender { account: "paper", fence: 1 };
         let orders = [intent("b4-1", "BTCUSDT", 5)];
         let recorded = Intent::Recorded { halt_version: 1 };
         assert_eq!(journal.record_intents(first, &orders).await.unwrap(), recorded);
         // Redis has counted further than the journal.
-        assert_eq!(journal.claim("paper", "two", 7, at(2)).await.unwrap(), 8);
+        assert_eq!(journal.claim("paper", "two", 8, at(2)).await.unwrap(), 8);
         let orders = [intent("b4-2", "BTCUSDT", 5)];
         let fenced = Intent::Fenced { current: 8 };
         assert_eq!(journal.record_intents(first, &orders).await.unwrap(), fenced);
         let second = Sender { fence: 8, ..first };
         assert_eq!(journal.record_intents(second, &orders).await.unwrap(), recorded);
         // Redis has lost its memory; the journal has not.
-        assert_eq!(journal.claim("paper", "three", 0, at(3)).await.unwrap(), 9);
-        assert_eq!(journal.claim("other", "one", 0, at(3)).await.unwrap(), 1);
+        assert_eq!(journal.claim("paper", "three", 1, at(3)).await.unwrap(), 9);
+        assert_eq!(journal.claim("other", "one", 1, at(3)).await.unwrap(), 1);
     })
     .await;
 }

@@ -1,0 +1,205 @@
+//! Reads from the configuration which accounts there are, at which venues.
+//!
+//! Each is one account at one venue, under the name that tools know it by. Everything is reached
+//! over its protocol: the built-in paper venue too, by an address like any other's.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::{Config, ExchangeConfig, OpenError, VenueConfig};
+use domain::{Clock, Symbol};
+use venue::{LocalBudget, Venue};
+
+/// How much longer than a request may be on its way its absence is not believed.
+const ARRIVAL_MARGIN: Duration = Duration::from_secs(1);
+
+/// One account.
+#[derive(Debug, Clone)]
+pub(crate) struct AccountPlan {
+    /// Its name, which is its venue's too.
+    pub(crate) name: String,
+    dialect: Dialect,
+    /// `None` for the dialect's test network.
+    url: Option<String>,
+    key: Option<KeyFiles>,
+    /// What is followed and traded.
+    pub(crate) symbols: Vec<Symbol>,
+    over_websocket: bool,
+    recv_window: Duration,
+    silence_max: Duration,
+    reconnect_attempts_max: u32,
+    /// How long an instance that says nothing keeps the account.
+    pub(crate) lease: Duration,
+    /// How old the halt state may be when an order leaves.
+    pub(crate) halt_age_max: Duration,
+    /// How often the venue's truth is compared with the record.
+    pub(crate) reconcile_every: Duration,
+}
+
+/// The protocol that a venue speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Binance,
+    Bybit,
+}
+
+/// Where the key is; never the key itself.
+#[derive(Debug, Clone)]
+enum KeyFiles {
+    Hmac { key: PathBuf, secret: PathBuf },
+    Private { key: PathBuf, pem: PathBuf },
+}
+
+/// Hosts where money is real.
+const LIVE_HOSTS: [&str; 6] =
+    ["binance.com", "binance.us", "binance.je", "bybit.com", "bytick.com", "bybit.eu"];
+
+/// Hosts below those where it is not.
+const TEST_HOSTS: [&str; 3] =
+    ["testnet.binance.vision", "api-testnet.bybit.com", "demo-api.binance.com"];
+
+/// Every account that is configured.
+///
+/// # Errors
+/// The key, its value, the rule and an example.
+pub(crate) fn plans(config: &Config) -> Result<Vec<AccountPlan>, OpenError> {
+    if config.venues.is_empty() {
+        let example =
+            "[venues.paper] with dialect = \"binance\" and url = \"http://127.0.0.1:9600\"";
+        return Err(OpenError(format!("no venue is configured: add a section such as {example}")));
+    }
+    config.venues.iter().map(|(name, venue)| plan(name, venue, &config.exchange)).collect()
+}
+
+fn plan(
+    name: &str,
+    venue: &VenueConfig,
+    exchange: &ExchangeConfig,
+) -> Result<AccountPlan, OpenError> {
+    let wrong = |key: &str, value: &dyn std::fmt::Debug, rule: &str, example: &str| {
+        OpenError(format!("`venues.{name}.{key}` is {value:?} but {rule}, for example {example:?}"))
+    };
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if !(1..=24).contains(&name.len()) || !name.bytes().all(legal) {
+        let rule = "a venue's name must be 1 to 24 of a-z, 0-9 and -, for example \"paper\"";
+        return Err(OpenError(format!("`venues.{name}`: {rule}")));
+    }
+    let dialect = match venue.dialect.as_str() {
+        "binance" => Dialect::Binance,
+        "bybit" => Dialect::Bybit,
+        other => return Err(wrong("dialect", &other, "must be binance or bybit", "binance")),
+    };
+    let over_websocket = match venue.order_entry.as_deref() {
+        None | Some("rest") => false,
+        Some("websocket") if dialect == Dialect::Binance => true,
+        Some(other) => {
+            return Err(wrong(
+                "order_entry",
+                &other,
+                "must be rest, or websocket for binance",
+                "rest",
+            ));
+        }
+    };
+    check_play_money(name, venue, exchange)?;
+    let key = match (&venue.api_key_file, &venue.api_secret_file, &venue.private_key_file) {
+        (None, None, None) => None,
+        (Some(key), Some(secret), None) => {
+            Some(KeyFiles::Hmac { key: key.clone(), secret: secret.clone() })
+        }
+        (Some(key), None, Some(pem)) => {
+            Some(KeyFiles::Private { key: key.clone(), pem: pem.clone() })
+        }
+        _ => {
+            let rule = "give api_key_file and one of api_secret_file and private_key_file";
+            return Err(OpenError(format!("`venues.{name}`: {rule}")));
+        }
+    };
+    let symbol = |text: &String| {
+        let rule = "must be a symbol of A-Z and 0-9";
+        text.parse::<Symbol>().map_err(|_no_symbol| wrong("symbols", text, rule, "BTCUSDT"))
+    };
+    if venue.symbols.is_empty() {
+        return Err(wrong("symbols", &venue.symbols, "must name a symbol", "BTCUSDT"));
+    }
+    let ms = Duration::from_millis;
+    Ok(AccountPlan {
+        name: name.to_owned(),
+        dialect,
+        url: venue.url.clone(),
+        key,
+        symbols: venue.symbols.iter().map(symbol).collect::<Result<_, _>>()?,
+        over_websocket,
+        recv_window: ms(range("recv_window_ms_max", exchange.recv_window_ms_max, 100, 60_000)?),
+        silence_max: ms(range("silence_ms_max", exchange.silence_ms_max, 500, 60_000)?),
+        reconnect_attempts_max: exchange.reconnect_attempts_max,
+        lease: ms(range("lease_ms_max", exchange.lease_ms_max, 500, 60_000)?),
+        halt_age_max: ms(range("halt_age_ms_max", exchange.halt_age_ms_max, 50, 250)?),
+        reconcile_every: ms(range(
+            "reconcile_every_ms_max",
+            exchange.reconcile_every_ms_max,
+            200,
+            300_000,
+        )?),
+    })
+}
+
+fn range(key: &str, value: u64, min: u64, max: u64) -> Result<u64, OpenError> {
+    if (min..=max).contains(&value) {
+        return Ok(value);
+    }
+    Err(OpenError(format!(
+        "`exchange.{key}` is {value} but must be {min} to {max}, for example {max}"
+    )))
+}
+
+/// Real money needs a permission that a person signs for an account, and there is no such thing
+/// here yet; so it is refused.
+fn check_play_money(
+    name: &str,
+    venue: &VenueConfig,
+    exchange: &ExchangeConfig,
+) -> Result<(), OpenError> {
+    let is_live = match &venue.url {
+        None => !exchange.testnet,
+        Some(url) => {
+            let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+            let host = host.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
+            let below = |known: &str| host == known || host.ends_with(&format!(".{known}"));
+            LIVE_HOSTS.into_iter().any(below) && !TEST_HOSTS.contains(&host.as_str())
+        }
+    };
+    if is_live {
+        let what = venue.url.as_deref().unwrap_or("the live venue, because testnet is false");
+        return Err(OpenError(format!(
+            "`venues.{name}` is {what}: orders for real money need a mandate that a person has \
+             signed, which this version does not have; use a test network or a paper venue"
+        )));
+    }
+    Ok(())
+}
+
+// === impl AccountPlan ===
+
+impl AccountPlan {
+    /// How long after an order was handed over its absence at the venue is not believed yet.
+    pub(crate) fn arrival_max(&self) -> Duration {
+        self.recv_window.saturating_add(ARRIVAL_MARGIN)
+    }
+}
+
+impl AccountPlan {
+    pub(crate) async fn connect(&self, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Venue>, String> {
+        let _ = (
+            LocalBudget::default(),
+            &self.dialect,
+            &self.url,
+            &self.key,
+            self.over_websocket,
+            self.silence_max,
+            self.reconnect_attempts_max,
+        );
+        Err("not yet".to_owned())
+    }
+}
