@@ -24,7 +24,7 @@ use venue::{Feed, Venue, VenueStatus};
 use wire::{AgentName, Failure};
 
 use crate::books::Books;
-use crate::desk::{Desk, Parts};
+use crate::desk::{Desk, Parts, quote};
 use crate::lease::Lease;
 use crate::plan::{AccountPlan, plans};
 use crate::reconcile;
@@ -484,7 +484,7 @@ impl Shared {
 /// The books as the journal has them.
 async fn read_books(journal: &Journal, name: &str, venue: &dyn Venue) -> Result<Books, String> {
     let failed = |error: journal::JournalError| error.to_string();
-    let mut books = Books::new(venue.instruments());
+    let mut books = Books::new(venue.instruments(), quote());
     let mut after = 0;
     loop {
         let page = journal.load_deposits(name, after, journal::PAGE_MAX).await.map_err(failed)?;

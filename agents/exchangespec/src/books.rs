@@ -23,6 +23,8 @@ use risk::{Exposure, Market};
 #[derive(Debug)]
 pub(crate) struct Books {
     pub(crate) instruments: Arc<[Instrument]>,
+    /// What everything is valued in.
+    quote: Asset,
     totals: BTreeMap<Asset, Amount>,
     positions: Positions,
     /// The day's first equity; `None` until the account could be valued once.
@@ -36,9 +38,9 @@ pub(crate) type Prices = BTreeMap<Symbol, Market>;
 // === impl Books ===
 
 impl Books {
-    pub(crate) fn new(instruments: Arc<[Instrument]>) -> Self {
+    pub(crate) fn new(instruments: Arc<[Instrument]>, quote: Asset) -> Self {
         let (totals, positions, open) = Default::default();
-        Self { instruments, totals, positions, day: None, open }
+        Self { instruments, quote, totals, positions, day: None, open }
     }
 
     /// Books money that was paid in or taken out.
@@ -161,9 +163,11 @@ impl Books {
         Ok(locked)
     }
 
-    /// What is held of the base asset of each instrument.
+    /// What is held of the base asset of each instrument that is paid in the account's quote asset:
+    /// an asset that is paid in several is held once.
     pub(crate) fn held(&self) -> BTreeMap<Symbol, Amount> {
-        let held = self.instruments.iter().map(|i| (i.symbol.clone(), self.total(&i.base)));
+        let valued = self.instruments.iter().filter(|listed| listed.quote == self.quote);
+        let held = valued.map(|i| (i.symbol.clone(), self.total(&i.base)));
         held.filter(|(_, amount)| *amount != Amount::ZERO).collect()
     }
 
@@ -176,15 +180,15 @@ impl Books {
         symbols
     }
 
-    /// What everything is worth in `quote`, at mid prices; `None` when something that is held has
-    /// no price, or one older than `age_ms_max`.
+    /// What everything is worth, at mid prices; `None` when something that is held has no price, or
+    /// one older than `age_ms_max`.
     pub(crate) fn equity(
         &self,
-        quote: &Asset,
         prices: &Prices,
         now: Timestamp,
         age_ms_max: u64,
     ) -> Option<Amount> {
+        let quote = &self.quote;
         let mut equity = Amount::ZERO;
         for (asset, amount) in &self.totals {
             let value = if asset == quote || *amount == Amount::ZERO {
@@ -205,15 +209,26 @@ impl Books {
 
     /// What is at stake, seen from one symbol. Without a price of something else that is at stake,
     /// only the symbol itself is looked at and `false` says that new exposure cannot be judged.
-    pub(crate) fn exposure(&self, symbol: &Symbol, prices: &Prices) -> (Exposure, bool) {
+    ///
+    /// An order that is about to be replaced is left out.
+    pub(crate) fn exposure(
+        &self,
+        symbol: &Symbol,
+        prices: &Prices,
+        replaced: Option<&ClientOrderId>,
+    ) -> (Exposure, bool) {
+        let open = || {
+            let stays = |order: &&Order| Some(&order.request().client_order_id) != replaced;
+            self.orders().filter(stays)
+        };
         let marks: BTreeMap<Symbol, Price> =
             prices.iter().map(|(symbol, market)| (symbol.clone(), market.mid())).collect();
-        if let Ok(all) = Exposure::from_books(symbol, &self.held(), &marks, self.orders()) {
+        if let Ok(all) = Exposure::from_books(symbol, &self.held(), &marks, open()) {
             return (all, true);
         }
         let mut held = self.held();
         held.retain(|of, _| of == symbol);
-        let own = self.orders().filter(|order| order.request().symbol == *symbol);
+        let own = open().filter(|order| order.request().symbol == *symbol);
         (Exposure::from_books(symbol, &held, &marks, own).unwrap_or_default(), false)
     }
 }

@@ -89,7 +89,7 @@ impl Desk {
             clock: Arc::clone(&environment.clock),
             metrics: environment.metrics.clone(),
             limits: parts.limits,
-            quote: "USDT".parse().expect("invariant: a legal name of an asset"),
+            quote: quote(),
             latency: Latency::default(),
             lease: parts.lease,
             halt_age_max: parts.halt_age_max,
@@ -227,8 +227,7 @@ impl Desk {
         prices: &Prices,
     ) -> Result<Option<domain::Amount>, JournalError> {
         let now = self.clock.now();
-        let Some(equity) = books.equity(&self.quote, prices, now, self.limits.price_age_ms_max)
-        else {
+        let Some(equity) = books.equity(prices, now, self.limits.price_age_ms_max) else {
             return Ok(None);
         };
         if books.day.is_none_or(|day| now.unix_day() > day.unix_day()) {
@@ -237,6 +236,11 @@ impl Desk {
         }
         Ok(Some(equity))
     }
+}
+
+/// What accounts are valued in.
+pub(crate) fn quote() -> Asset {
+    "USDT".parse().expect("invariant: a legal name of an asset")
 }
 
 fn raw<T: serde::Serialize>(value: &T) -> Box<serde_json::value::RawValue> {

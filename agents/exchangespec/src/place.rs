@@ -15,7 +15,7 @@ use risk::{Approved, Context};
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use venue::{SubmitError, VenueOrder};
+use venue::{ReplaceError, SubmitError, VenueOrder};
 use wire::Failure;
 
 use crate::books::Books;
@@ -32,19 +32,31 @@ pub(crate) const NOT_SENT: &str = "NOT_SENT";
 
 /// What is asked for at once.
 trait Wish {
+    /// What is sent.
+    type Sent;
+
     /// Its orders.
     fn orders(&self) -> Vec<&NewOrder>;
 
     /// The list that they make.
     fn list(&self) -> Option<&ClientOrderId>;
 
+    /// The order that makes place for them.
+    fn replaces(&self) -> Option<&ClientOrderId>;
+
     /// The decision.
-    fn check(self, ctx: &Context<'_>) -> Result<Approved<Self>, risk::Refusal>
-    where
-        Self: Sized;
+    fn check(self, ctx: &Context<'_>) -> Result<Approved<Self::Sent>, risk::Refusal>;
+}
+
+/// An order in the place of another.
+struct Replacement {
+    new: NewOrder,
+    old: ClientOrderId,
 }
 
 impl Wish for NewOrder {
+    type Sent = Self;
+
     fn orders(&self) -> Vec<&NewOrder> {
         vec![self]
     }
@@ -53,18 +65,48 @@ impl Wish for NewOrder {
         None
     }
 
+    fn replaces(&self) -> Option<&ClientOrderId> {
+        None
+    }
+
     fn check(self, ctx: &Context<'_>) -> Result<Approved<Self>, risk::Refusal> {
         risk::check(self, ctx)
     }
 }
 
+impl Wish for Replacement {
+    type Sent = NewOrder;
+
+    fn orders(&self) -> Vec<&NewOrder> {
+        vec![&self.new]
+    }
+
+    fn list(&self) -> Option<&ClientOrderId> {
+        None
+    }
+
+    fn replaces(&self) -> Option<&ClientOrderId> {
+        Some(&self.old)
+    }
+
+    fn check(self, ctx: &Context<'_>) -> Result<Approved<NewOrder>, risk::Refusal> {
+        risk::check(self.new, ctx)
+    }
+}
+
 impl Wish for NewOrderList {
+    type Sent = Self;
+
     fn orders(&self) -> Vec<&NewOrder> {
         self.orders()
     }
 
     fn list(&self) -> Option<&ClientOrderId> {
         Some(&self.client_list_id)
+    }
+
+    fn replaces(&self) -> Option<&ClientOrderId> {
+        None
     }
 
     fn check(self, ctx: &Context<'_>) -> Result<Approved<Self>, risk::Refusal> {
@@ -133,19 +175,63 @@ impl Desk {
         }
     }
 
-    /// Decides about a wish and makes the decision durable, but sends nothing: for what the venue
-    /// replaces in one step.
+    /// Cancels an open order and sends another in its place, in one step at the venue; gives both
+    /// as they are afterwards.
     ///
     /// # Errors
-    /// As for [`Desk::place`], with nothing sent.
-    pub(crate) async fn admit_order(
+    /// As for [`Desk::place`]; `refused` with CANCEL_REJECTED when the old order stays, and with
+    /// REPLACEMENT_REJECTED when it is gone and the new one was refused.
+    pub(crate) async fn replace(
         &self,
         command: &CommandId,
-        request: NewOrder,
+        old: &ClientOrderId,
+        new: NewOrder,
         cancel: &CancellationToken,
-    ) -> Result<(Approved<NewOrder>, Arc<Permit>), Failure> {
-        let Admitted { approved, permit } = self.admitted(command, request, cancel).await?;
-        Ok((approved, permit))
+    ) -> Result<(Order, Order), Failure> {
+        let (_, name) = self.open_order(old).await?;
+        let id = new.client_order_id.clone();
+        let wish = Replacement { new, old: old.clone() };
+        let Admitted { approved, permit } = self.admitted(command, wish, cancel).await?;
+        let error = match self.venue.replace(name, approved, permit).await {
+            Ok(replaced) => {
+                self.take_in_answer(old, &replaced.canceled, Vec::new()).await;
+                self.take_in_answer(&id, &replaced.ack.order, replaced.ack.fills).await;
+                let canceled = self.on_record(old, &replaced.canceled, cancel).await?;
+                let placed = self.on_record(&id, &replaced.ack.order, cancel).await?;
+                return Ok((canceled, placed));
+            }
+            Err(error) => error,
+        };
+        self.doubt.notify_one();
+        let ids = [id];
+        match error {
+            ReplaceError::CancelRejected { code, message } => {
+                let why = format!("the order that it was to replace stays: {code} {message}");
+                drop(self.not_taken(&ids, SubmitError::NotSent { why }).await);
+                let says = format!("the venue refused to cancel {old}: {code} {message}");
+                Err(Failure::refused("CANCEL_REJECTED", says)
+                    .with("venue_code", json!(code.to_string())))
+            }
+            ReplaceError::NewRejected { canceled, code, message } => {
+                if let Some(told) = canceled {
+                    self.take_in_answer(old, &told, Vec::new()).await;
+                }
+                let rejected = SubmitError::Rejected { code, message: message.clone() };
+                drop(self.not_taken(&ids, rejected).await);
+                let says =
+                    format!("{old} is cancelled and the new order was refused: {code} {message}");
+                Err(Failure::refused("REPLACEMENT_REJECTED", says)
+                    .with("venue_code", json!(code.to_string())))
+            }
+            ReplaceError::NotSent { why } => {
+                Err(self.not_taken(&ids, SubmitError::NotSent { why }).await)
+            }
+            ReplaceError::Unknown { why } => {
+                let lost = OrderEvent::SightLost { reason: why.clone() };
+                self.learn(old, &lost, self.clock.now(), &CancellationToken::new()).await;
+                Err(self.not_taken(&ids, SubmitError::Unknown { why }).await)
+            }
+        }
     }
 
     async fn admitted<W: Wish>(
@@ -153,7 +239,7 @@ impl Desk {
         command: &CommandId,
         wish: W,
         cancel: &CancellationToken,
-    ) -> Result<Admitted<W>, Failure> {
+    ) -> Result<Admitted<W::Sent>, Failure> {
         let admitted = self.admit(command, wish, cancel).await;
         if let Err(failure) = &admitted {
             self.metrics.order(&self.name, failure.code.word());
@@ -167,7 +253,7 @@ impl Desk {
         command: &CommandId,
         wish: W,
         cancel: &CancellationToken,
-    ) -> Result<Admitted<W>, Failure> {
+    ) -> Result<Admitted<W::Sent>, Failure> {
         let mut books = self.books().await;
         if let Some(why) = self.trouble() {
             return Err(Failure::unavailable(format!("nothing was sent to the venue: {why}")));
@@ -185,13 +271,14 @@ impl Desk {
         for order in wish.orders() {
             check_filters(order, &listed, market)?;
         }
+        let replaced = wish.replaces().cloned();
         let halt_read_at = Instant::now();
         let halt = self.journal.read_halt().await;
         let equity = self.value(&mut books, &prices).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the day cannot be opened");
             None
         });
-        let (exposure, complete) = books.exposure(&symbol, &prices);
+        let (exposure, complete) = books.exposure(&symbol, &prices, replaced.as_ref());
         let equity = equity.filter(|_| complete);
         let now = self.clock.now();
         let context = Context {

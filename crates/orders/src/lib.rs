@@ -21,6 +21,7 @@
 
 mod event;
 mod order;
+pub mod route;
 mod state;
 
 pub use event::{Applied, OrderEvent, TransitionError, VenueAnswer};

@@ -8,9 +8,10 @@ use futures_util::FutureExt;
 use risk::{DayLossLevel, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wire::money::{AmountText, PriceText, TimeText};
+use wire::money::{AmountText, TimeText};
 use wire::{Failure, schema};
 
+use super::get_positions::{PositionView, positions, symbols_of};
 use crate::Exchange;
 use crate::books::{Books, Prices};
 use crate::desk::Desk;
@@ -84,29 +85,6 @@ struct BalanceView {
     total: AmountText,
 }
 
-/// What was traded in one symbol.
-#[derive(Debug, Serialize, JsonSchema)]
-struct PositionView {
-    /// Which symbol.
-    symbol: String,
-    /// What is held by trades, in base asset, after fees.
-    quantity: AmountText,
-    /// What one unit cost on average, in quote asset, fees included; absent when nothing is held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    average_cost: Option<AmountText>,
-    /// The mid price; absent when there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mark: Option<PriceText>,
-    /// What the holding is worth at the mark, in quote asset.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<AmountText>,
-    /// The profit of what was closed, in quote asset, after fees.
-    realised_pnl: AmountText,
-    /// What closing at the mark would earn, before fees.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unrealised_pnl: Option<AmountText>,
-}
-
 /// The loss of the day.
 #[derive(Debug, Serialize, JsonSchema)]
 struct DayView {
@@ -132,14 +110,15 @@ struct LimitUsed {
     used: AmountText,
     /// What may count, in USDT.
     max: AmountText,
-    /// Used over max.
-    used_share: AmountText,
+    /// Used over max; absent while nothing may count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used_share: Option<AmountText>,
 }
 
 async fn get_account(exchange: &Exchange, params: Params) -> Result<Account, Failure> {
     let desk = exchange.desk(&params.exchange)?;
     let mut books = desk.books().await;
-    let symbols: Vec<_> = desk.venue.instruments().iter().map(|i| i.symbol.clone()).collect();
+    let symbols = symbols_of(&books);
     let prices = desk.prices(&symbols).await;
     let equity = desk.value(&mut books, &prices).await;
     let equity = equity.map_err(|error| Failure::unavailable(error.to_string()))?;
@@ -156,7 +135,7 @@ fn account(
     equity: Option<Amount>,
 ) -> Result<Account, Overflow> {
     let first = books.symbols_at_stake().into_iter().next();
-    let whole = first.map(|symbol| books.exposure(&symbol, prices));
+    let whole = first.map(|symbol| books.exposure(&symbol, prices, None));
     let (value, open_buys) = match whole {
         None => (Some(Amount::ZERO), Some(Amount::ZERO)),
         Some((all, true)) => (Some(all.portfolio_value), Some(all.portfolio_open_buys_value)),
@@ -196,23 +175,6 @@ fn balances(books: &Books) -> Result<Vec<BalanceView>, Overflow> {
     books.totals().iter().map(balance).collect()
 }
 
-fn positions(books: &Books, prices: &Prices) -> Result<Vec<PositionView>, Overflow> {
-    let mut views = Vec::new();
-    for (symbol, position) in books.positions().iter() {
-        let mark = prices.get(symbol).map(risk::Market::mid);
-        views.push(PositionView {
-            symbol: symbol.to_string(),
-            quantity: AmountText(position.base()),
-            average_cost: position.average_cost().map(|cost| AmountText(Amount::new(cost))),
-            mark: mark.map(PriceText),
-            value: mark.map(|mark| mark.value_of(position.base())).transpose()?.map(AmountText),
-            realised_pnl: AmountText(position.realised()),
-            unrealised_pnl: mark.map(|mark| position.unrealised(mark)).transpose()?.map(AmountText),
-        });
-    }
-    Ok(views)
-}
-
 fn day(
     limits: &Limits,
     books: &Books,
@@ -242,7 +204,7 @@ fn limits_used(
 ) -> Result<Vec<LimitUsed>, Overflow> {
     let mut used = Vec::new();
     for symbol in books.symbols_at_stake() {
-        let (exposure, _) = books.exposure(&symbol, prices);
+        let (exposure, _) = books.exposure(&symbol, prices, None);
         let counts = exposure.position_value.try_add(exposure.open_buys_value)?;
         let max = share(equity, limits.max_position_size)?;
         used.push(limit("max_position_size", Some(symbol.to_string()), counts, max));
@@ -259,13 +221,13 @@ fn share(equity: Amount, rate: Rate) -> Result<Amount, Overflow> {
 }
 
 fn limit(name: &str, symbol: Option<String>, used: Amount, max: Amount) -> LimitUsed {
-    let share = used.decimal().checked_div(max.decimal()).unwrap_or_default();
+    let share = used.decimal().checked_div(max.decimal());
     LimitUsed {
         limit: name.to_owned(),
         symbol,
         used: AmountText(used),
         max: AmountText(max),
-        used_share: rounded(share),
+        used_share: share.map(rounded),
     }
 }
 

@@ -1,16 +1,21 @@
 //! The tools, and what their parameters have in common.
 
 mod calculate_fees;
+mod cancel_all_orders;
 mod cancel_order;
+mod close_position;
 mod get_account;
 mod get_exchange_status;
 mod get_order_status;
 mod get_orderbook;
+mod get_positions;
 mod list_orders;
+mod modify_order;
 mod place_order;
+mod place_order_list;
 
-use agent::ToolDef;
-use domain::{ClientOrderId, Instrument, OrderId, Symbol};
+use agent::{CallContext, ToolDef};
+use domain::{ClientOrderId, CommandId, Instrument, OrderId, Symbol};
 use orders::Order;
 use serde_json::json;
 use venue::ReadError;
@@ -23,10 +28,15 @@ use crate::desk::Desk;
 /// Every tool, in the order in which they are listed.
 pub(crate) const TOOLS: &[ToolDef<Exchange>] = &[
     place_order::TOOL,
+    place_order_list::TOOL,
+    modify_order::TOOL,
     cancel_order::TOOL,
+    cancel_all_orders::TOOL,
+    close_position::TOOL,
     get_order_status::TOOL,
     list_orders::TOOL,
     get_account::TOOL,
+    get_positions::TOOL,
     get_orderbook::TOOL,
     get_exchange_status::TOOL,
     calculate_fees::TOOL,
@@ -54,6 +64,11 @@ pub(crate) fn listed_rule(instruments: &[Instrument]) -> (String, Option<&str>) 
         many => format!("must be one of the {many} symbols that list_symbols gives"),
     };
     (rule, names.first().copied())
+}
+
+/// The command of a tool that acts.
+fn command_of(ctx: &CallContext) -> CommandId {
+    ctx.command_id.clone().expect("invariant: the shell runs what acts for a command only")
 }
 
 /// A symbol that need not be traded now: old orders may be of others.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use wire::money::{PriceText, QuantityText};
 use wire::{Failure, schema};
 
-use super::{client_order_id, listed};
+use super::{client_order_id, command_of, listed};
 use crate::Exchange;
 use crate::kind::KindWords;
 use crate::place::order_name;
@@ -82,8 +82,7 @@ async fn place_order(
     };
     let kind = words.read("")?;
     let instrument = listed(&desk, &params.symbol)?;
-    let command = ctx.command_id.clone();
-    let command = command.expect("invariant: the shell runs what acts for a command only");
+    let command = command_of(ctx);
     let name = match &params.client_order_id {
         Some(text) => client_order_id(text)?,
         None => order_name(&command),
