@@ -147,11 +147,6 @@ impl Exchange {
         self.shared.plans.iter().map(|plan| plan.name.clone()).collect()
     }
 
-    /// The desks that this instance has.
-    pub(crate) fn desks(&self) -> Vec<Arc<Desk>> {
-        self.shared.taken().into_iter().map(|taken| Arc::clone(&taken.desk)).collect()
-    }
-
     /// How long it took until the account's orders were taken; `None` while another instance has
     /// it.
     pub(crate) fn opened_in(&self, name: &str) -> Option<Duration> {
@@ -460,6 +455,8 @@ impl Shared {
             lease: Arc::clone(lease),
             halt_age_max: plan.halt_age_max,
             arrival_max: plan.arrival_max(),
+            tasks: self.tasks.clone(),
+            stop: stop.clone(),
         };
         let desk = Arc::new(Desk::new(parts, books, environment));
         self.tasks.spawn(reports::take_in(Arc::clone(&desk), reports, stop.clone()));

@@ -10,6 +10,7 @@
 //! * The books are never ahead of the journal: an event is durable before it counts.
 //! * An order is handed to the venue once, after its intent is durable, and never again.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
@@ -23,12 +24,15 @@ use risk::{Limits, Market};
 use serde_json::value::to_raw_value;
 use telemetry::Metrics;
 use tokio::sync::{Mutex, MutexGuard, Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use venue::Venue;
 
 use crate::books::{Books, Prices};
 use crate::latency::Latency;
 use crate::lease::Lease;
 use crate::reconcile::Reconciled;
+use crate::recording::Recording;
 use crate::views::{FillView, OrderView};
 
 /// How often a write whose outcome is unknown is made again; it is the same write.
@@ -61,6 +65,12 @@ pub(crate) struct Desk {
     /// Asks the reconciler to look at once.
     pub(crate) doubt: Notify,
     pub(crate) reconciled: StdMutex<Reconciled>,
+    /// Where recordings are written.
+    pub(crate) captures: PathBuf,
+    recording: StdMutex<Option<Recording>>,
+    /// What runs for the desk, and what ends it.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
     orders: Publisher,
     fills: Publisher,
 }
@@ -74,6 +84,8 @@ pub(crate) struct Parts {
     pub(crate) lease: Arc<Lease>,
     pub(crate) halt_age_max: Duration,
     pub(crate) arrival_max: Duration,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
 }
 
 // === impl Desk ===
@@ -99,6 +111,10 @@ impl Desk {
             trouble: StdMutex::new(None),
             doubt: Notify::new(),
             reconciled: StdMutex::default(),
+            captures: environment.state_dir.join("captures"),
+            recording: StdMutex::new(None),
+            tasks: parts.tasks,
+            stop: parts.stop,
             orders: publisher("orders"),
             fills: publisher("fills"),
         }
@@ -127,6 +143,15 @@ impl Desk {
             }
             *trouble = why;
         }
+    }
+
+    /// What is being recorded.
+    pub(crate) fn recording(&self) -> Option<Recording> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_recording(&self, recording: Option<Recording>) {
+        *self.recording.lock().unwrap_or_else(PoisonError::into_inner) = recording;
     }
 
     /// Makes one event of an order durable and then lets it count.

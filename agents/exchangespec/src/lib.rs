@@ -21,8 +21,10 @@ mod orphans;
 mod place;
 mod plan;
 mod reconcile;
+mod recording;
 mod refusals;
 mod reports;
+mod routing;
 mod tools;
 mod views;
 

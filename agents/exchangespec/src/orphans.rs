@@ -13,7 +13,8 @@ use crate::views::OrderView;
 const COMMANDS_MAX: u32 = 10_000;
 
 /// The tools that make orders, which are found by their command.
-const PLACING: [&str; 3] = ["place_order", "close_position", "place_order_list"];
+const PLACING: [&str; 5] =
+    ["place_order", "place_order_list", "modify_order", "close_position", "smart_route_order"];
 
 impl Desk {
     /// Answers every command that another instance has begun and not finished. Whoever owns the

@@ -91,7 +91,7 @@ async fn cancel_all_orders(exchange: &Exchange, params: Params) -> Result<Cancel
                 executed_quantity: AmountText(order.executed),
             })),
             Err(failure) => {
-                failed.push(FailedSymbol { symbol: symbol.to_string(), why: failure.to_string() })
+                failed.push(FailedSymbol { symbol: symbol.to_string(), why: failure.to_string() });
             }
         }
     }

@@ -190,17 +190,22 @@ fn count(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
+/// The state of a feed in a word, and what is wrong with it.
+pub(super) fn feed_word(feed: &Feed) -> (&'static str, Option<String>) {
+    match feed {
+        Feed::Live => ("live", None),
+        Feed::NotSynced => ("not_synced", None),
+        Feed::Gap { expected, found } => {
+            ("gap", Some(format!("update {expected} was due and {found} came")))
+        }
+        Feed::Silent => ("silent", Some("nothing has come for too long".to_owned())),
+        Feed::Down { why } => ("down", Some(why.clone())),
+    }
+}
+
 impl From<&FeedStatus> for FeedView {
     fn from(status: &FeedStatus) -> Self {
-        let (state, reason) = match &status.feed {
-            Feed::Live => ("live", None),
-            Feed::NotSynced => ("not_synced", None),
-            Feed::Gap { expected, found } => {
-                ("gap", Some(format!("update {expected} was due and {found} came")))
-            }
-            Feed::Silent => ("silent", Some("nothing has come for too long".to_owned())),
-            Feed::Down { why } => ("down", Some(why.clone())),
-        };
+        let (state, reason) = feed_word(&status.feed);
         let age_ms = status.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         Self {
             symbol: status.symbol.to_string(),

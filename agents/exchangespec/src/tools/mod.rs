@@ -4,15 +4,28 @@ mod calculate_fees;
 mod cancel_all_orders;
 mod cancel_order;
 mod close_position;
+mod estimate_impact;
+mod find_arbitrage;
 mod get_account;
+mod get_candles;
 mod get_exchange_status;
 mod get_order_status;
 mod get_orderbook;
 mod get_positions;
+mod get_rate_limits;
+mod get_ticker;
+mod get_trades;
 mod list_orders;
+mod list_symbols;
 mod modify_order;
 mod place_order;
 mod place_order_list;
+mod reconcile_now;
+mod record_market_data;
+mod set_leverage_limit;
+mod smart_route_order;
+mod subscribe_market_data;
+mod unsubscribe_market_data;
 
 use agent::{CallContext, ToolDef};
 use domain::{ClientOrderId, CommandId, Instrument, OrderId, Symbol};
@@ -33,13 +46,26 @@ pub(crate) const TOOLS: &[ToolDef<Exchange>] = &[
     cancel_order::TOOL,
     cancel_all_orders::TOOL,
     close_position::TOOL,
+    smart_route_order::TOOL,
     get_order_status::TOOL,
     list_orders::TOOL,
     get_account::TOOL,
     get_positions::TOOL,
+    get_trades::TOOL,
+    reconcile_now::TOOL,
     get_orderbook::TOOL,
-    get_exchange_status::TOOL,
+    get_ticker::TOOL,
+    get_candles::TOOL,
+    list_symbols::TOOL,
+    estimate_impact::TOOL,
+    find_arbitrage::TOOL,
     calculate_fees::TOOL,
+    subscribe_market_data::TOOL,
+    unsubscribe_market_data::TOOL,
+    record_market_data::TOOL,
+    get_exchange_status::TOOL,
+    get_rate_limits::TOOL,
+    set_leverage_limit::TOOL,
 ];
 
 /// The instrument of this name.
@@ -50,6 +76,11 @@ fn listed(desk: &Desk, symbol: &str) -> Result<Instrument, Failure> {
         let (rule, example) = listed_rule(&instruments);
         Failure::invalid("symbol", json!(symbol), &rule, json!(example))
     })
+}
+
+/// Every instrument of these names.
+fn all_listed(desk: &Desk, symbols: &[String]) -> Result<Vec<Symbol>, Failure> {
+    symbols.iter().map(|symbol| listed(desk, symbol).map(|listed| listed.symbol)).collect()
 }
 
 /// Symbols that a rule names before it only counts them.
