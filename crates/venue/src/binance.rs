@@ -181,26 +181,8 @@ impl BinanceVenue {
         clock: Arc<dyn Clock>,
         budget: Arc<dyn Budget>,
     ) -> Result<Self, ConnectError> {
-        if !(1..=60_000).contains(&config.recv_window_ms) {
-            return Err(ConnectError::RecvWindow { found: config.recv_window_ms });
-        }
-        let endpoint = Endpoint::parse(&config.rest_url)?;
-        Endpoint::parse(&config.ws_url)?;
-        Endpoint::parse(&config.ws_api_url)?;
-        let context = Arc::new(Context {
-            credentials: config.credentials.clone(),
-            clock: Arc::clone(&clock),
-            skew: clock::Skew::default(),
-            budget,
-            meter: Meter::default(),
-            recv_window_ms: config.recv_window_ms,
-            time_is_off: Notify::new(),
-        });
-        let patience = Patience { connect: config.connect_max, answer: config.answer_max };
-        let rest = Rest::new(&endpoint, patience, Arc::clone(&context));
-        let rest = Arc::new(
-            rest.map_err(|why| ConnectError::Unreachable { what: "preparing requests", why })?,
-        );
+        let rest = Arc::new(prepare(&config, &clock, budget)?);
+        let context = Arc::clone(rest.context());
         let met = entry::meet(&rest, &config).await?;
         let listings = Arc::new(Listings::new(met.instruments));
         let feeds = Arc::new(Feeds::new(clock, config.silence_max));
@@ -227,22 +209,8 @@ impl BinanceVenue {
         let what = "opening the account's stream";
         let opened = session.live_within(config.connect_max + config.answer_max).await;
         opened.map_err(|why| ConnectError::Unreachable { what, why })?;
-        let (wishes, wished) = mpsc::channel(WISHES_MAX);
-        let opening = Life::Opening { why: "it was not tried yet".to_owned() };
-        let (life, streams_life) = watch::channel(opening);
-        let stream_task = StreamTask {
-            url: config.ws_url.clone(),
-            connect_max: config.connect_max,
-            rotate_after: config.rotate_after,
-            silence_reconnect: config.silence_reconnect,
-            attempts_max: config.reconnect_attempts_max,
-            backoff: Backoff::new(config.seed.wrapping_add(1)),
-            rest: Arc::clone(&rest),
-            feeds: Arc::clone(&feeds),
-            listings: Arc::clone(&listings),
-            wishes: wished,
-            life,
-        };
+        let market = Market { rest: &rest, feeds: &feeds, listings: &listings };
+        let (stream_task, wishes, streams_life) = market.streams(&config);
         tasks.spawn(stream_task.run());
         let upkeep = Upkeep { rest: Arc::clone(&rest), config: config.clone() };
         tasks.spawn(upkeep.run(Arc::clone(&listings)));
@@ -285,6 +253,64 @@ impl BinanceVenue {
             (_, Life::GivenUp { why }) => Some(format!("the market's streams: {why}")),
             _ => None,
         }
+    }
+}
+
+/// Checks the configuration and prepares for requests; nothing is sent.
+fn prepare(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    budget: Arc<dyn Budget>,
+) -> Result<Rest, ConnectError> {
+    if !(1..=60_000).contains(&config.recv_window_ms) {
+        return Err(ConnectError::RecvWindow { found: config.recv_window_ms });
+    }
+    let endpoint = Endpoint::parse(&config.rest_url)?;
+    Endpoint::parse(&config.ws_url)?;
+    Endpoint::parse(&config.ws_api_url)?;
+    let context = Arc::new(Context {
+        credentials: config.credentials.clone(),
+        clock: Arc::clone(clock),
+        skew: clock::Skew::default(),
+        budget,
+        meter: Meter::default(),
+        recv_window_ms: config.recv_window_ms,
+        time_is_off: Notify::new(),
+    });
+    let patience = Patience { connect: config.connect_max, answer: config.answer_max };
+    let rest = Rest::new(&endpoint, patience, context);
+    rest.map_err(|why| ConnectError::Unreachable { what: "preparing requests", why })
+}
+
+/// What the market's streams need of the rest.
+#[derive(Debug)]
+struct Market<'a> {
+    rest: &'a Arc<Rest>,
+    feeds: &'a Arc<Feeds<BookSync>>,
+    listings: &'a Arc<Listings>,
+}
+
+// === impl Market ===
+
+impl Market<'_> {
+    fn streams(&self, config: &Config) -> (StreamTask, mpsc::Sender<Wish>, watch::Receiver<Life>) {
+        let (wishes, wished) = mpsc::channel(WISHES_MAX);
+        let opening = Life::Opening { why: "it was not tried yet".to_owned() };
+        let (life, streams_life) = watch::channel(opening);
+        let task = StreamTask {
+            url: config.ws_url.clone(),
+            connect_max: config.connect_max,
+            rotate_after: config.rotate_after,
+            silence_reconnect: config.silence_reconnect,
+            attempts_max: config.reconnect_attempts_max,
+            backoff: Backoff::new(config.seed.wrapping_add(1)),
+            rest: Arc::clone(self.rest),
+            feeds: Arc::clone(self.feeds),
+            listings: Arc::clone(self.listings),
+            wishes: wished,
+            life,
+        };
+        (task, wishes, streams_life)
     }
 }
 

@@ -46,18 +46,28 @@ pub(crate) struct Ladder {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Half(Vec<Level>);
 
+/// Decimal places that assets have.
+const ASSET_PLACES: u32 = 8;
+/// Digits that always fit.
+const DIGITS_MAX: u32 = 18;
 /// Levels that are looked at one by one before the search halves.
 const STEPS: usize = 8;
 
 // === impl Grid ===
 
 impl Grid {
-    /// The places that prices and quantities of the instrument have.
+    /// The places that prices and quantities of the instrument may have.
+    ///
+    /// Orders from before a grid was made coarser, and what self-trade prevention has left of
+    /// others, lie between the steps of today, so a level has the places of its asset, as far as
+    /// the largest level still fits.
     pub(crate) fn of(instrument: &Instrument) -> Self {
-        Self {
-            price_places: instrument.tick_size.decimal().scale(),
-            quantity_places: instrument.step_size.decimal().scale(),
-        }
+        let tick_places = instrument.tick_size.decimal().scale();
+        let step_places = instrument.step_size.decimal().scale();
+        // A level of a thousand of the largest orders.
+        let whole = whole_digits(instrument.quantity_max.decimal()).saturating_add(3);
+        let room = DIGITS_MAX.saturating_sub(whole).min(ASSET_PLACES);
+        Self { price_places: tick_places.max(ASSET_PLACES), quantity_places: step_places.max(room) }
     }
 
     /// The price of a number of units; `None` for zero or less.
@@ -81,6 +91,11 @@ impl Grid {
         };
         levels.iter().filter_map(change).collect()
     }
+}
+
+/// How many digits stand before the point.
+fn whole_digits(value: Decimal) -> u32 {
+    value.trunc().mantissa().checked_ilog10().map_or(1, |log| log.saturating_add(1))
 }
 
 /// Reads a plain decimal as units of its `places`-th decimal place.
@@ -237,6 +252,29 @@ mod tests {
         for (text, places, expect) in cases {
             assert_eq!(units(text.as_bytes(), places), expect, "{text:?} at {places}");
         }
+    }
+
+    #[test]
+    fn a_level_has_the_places_of_its_asset_as_far_as_the_largest_one_fits() {
+        let mut instrument = Instrument {
+            symbol: "BTCUSDT".parse().unwrap(),
+            base: "BTC".parse().unwrap(),
+            quote: "USDT".parse().unwrap(),
+            tick_size: "0.01".parse().unwrap(),
+            step_size: "0.00001".parse().unwrap(),
+            quantity_min: "0.00001".parse().unwrap(),
+            quantity_max: "9000".parse().unwrap(),
+            notional_min: "5".parse().unwrap(),
+            maker_fee: domain::Rate::ZERO,
+            taker_fee: domain::Rate::ZERO,
+            filters: domain::Filters::default(),
+        };
+        assert_eq!(Grid::of(&instrument), Grid { price_places: 8, quantity_places: 8 });
+        instrument.step_size = "1".parse().unwrap();
+        instrument.quantity_max = "92141578736".parse().unwrap();
+        assert_eq!(Grid::of(&instrument).quantity_places, 4);
+        instrument.quantity_max = Quantity::try_new(Decimal::MAX).unwrap();
+        assert_eq!(Grid::of(&instrument).quantity_places, 0);
     }
 
     fn key() -> impl Strategy<Value = i64> {

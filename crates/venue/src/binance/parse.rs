@@ -67,9 +67,9 @@ pub(crate) fn field<T: FromStr>(
     expected: &'static str,
     text: &str,
 ) -> Result<T, ParseError> {
-    text.parse().or_else(|_| {
+    text.parse().ok().ok_or_else(|| {
         let found = text.chars().take(64).collect();
-        Err(ParseError::Field { field, expected, found })
+        ParseError::Field { field, expected, found }
     })
 }
 

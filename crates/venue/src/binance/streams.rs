@@ -240,9 +240,9 @@ impl StreamTask {
             if let Some(symbol) = depth::scan(message, |symbol| state.grid(symbol), changes) {
                 let Some(watched) = state.heard(symbol, now) else { return Ok(()) };
                 let action = watched.book.update(changes);
-                let (symbol, grid) = (watched.symbol.clone(), watched.grid);
+                let market = (watched.symbol.clone(), watched.grid);
                 drop(state);
-                self.updated(symbol, grid, action, changes, connection);
+                self.updated(market, action, changes, connection);
                 return Ok(());
             }
         }
@@ -261,9 +261,9 @@ impl StreamTask {
                 };
                 let Some(watched) = state.heard(symbol, now) else { return Ok(()) };
                 let action = watched.book.update(changes);
-                let (symbol, grid) = (watched.symbol.clone(), watched.grid);
+                let market = (watched.symbol.clone(), watched.grid);
                 drop(state);
-                self.updated(symbol, grid, action, changes, connection);
+                self.updated(market, action, changes, connection);
             }
             Ok(MarketMessage::Event { symbol, at_ms, kind }) => {
                 let heard = self.feeds.state().heard(&symbol, now).map(|one| one.symbol.clone());
@@ -287,8 +287,7 @@ impl StreamTask {
 
     fn updated(
         &mut self,
-        symbol: Symbol,
-        grid: Grid,
+        (symbol, grid): (Symbol, Grid),
         action: Action,
         changes: &Changes,
         connection: &mut Connection,

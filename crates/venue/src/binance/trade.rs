@@ -108,10 +108,10 @@ fn number(value: u64) -> Value<'static> {
 impl BinanceVenue {
     /// Sends a command the configured way.
     async fn command(&self, call: Call<'_>) -> Result<Bytes, Failure> {
-        if call.lane == Lane::Order {
-            if let Some(why) = self.given_up() {
-                return Err(Failure::NotSent { why: format!("the venue was given up: {why}") });
-            }
+        if call.lane == Lane::Order
+            && let Some(why) = self.given_up()
+        {
+            return Err(Failure::NotSent { why: format!("the venue was given up: {why}") });
         }
         match self.config.order_entry {
             OrderEntry::Rest => self.rest.call(call).await,

@@ -66,7 +66,7 @@ struct Restrictions {
 /// `outboundAccountPosition` of the account's stream.
 #[derive(Debug, Deserialize)]
 struct Position<'a> {
-    #[serde(rename = "u", alias = "E")]
+    #[serde(rename = "u")]
     at_ms: i64,
     #[serde(rename = "B", borrow)]
     balances: Vec<PositionBalance<'a>>,
