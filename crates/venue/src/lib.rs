@@ -10,11 +10,22 @@
 //! * Every queue is bounded; what a slow reader misses is counted and told to it.
 //! * Money is exact.
 
+mod account;
+pub mod binance;
 mod budget;
+mod feeds;
+mod http;
+mod ladder;
+mod meter;
+mod net;
+mod pace;
+mod socket;
 mod subscription;
 mod venue;
 
 pub use budget::{Budget, Cost, Lane, LocalBudget, Wait};
+pub use ladder::Grid;
+pub use net::UrlError;
 pub use subscription::{Publisher, Received, Subscription};
 pub use venue::{
     AccountTrade, Ack, AssetBalance, BoxFuture, CancelError, CandleWish, Counted, Feed, FeedStatus,

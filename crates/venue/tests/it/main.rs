@@ -1,0 +1,6 @@
+//! Venues against servers that answer by a script, and against what real ones have sent.
+
+mod outcomes;
+mod recorded;
+mod streams;
+mod support;
