@@ -361,6 +361,7 @@ impl Turn<'_> {
             }
             Ending::Filled | Ending::PairStarted => None,
             Ending::Canceled(name) => Some(Ending::Canceled(name)),
+            Ending::Expired(ExpiryReason::OtoPhaseOneExpired) => Some(ending),
             Ending::Expired(_) | Ending::Prevented if is_working => {
                 Some(Ending::Expired(ExpiryReason::OtoPhaseOneExpired))
             }
