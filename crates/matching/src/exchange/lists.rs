@@ -90,7 +90,7 @@ fn check_pair(
 }
 
 /// An order that waited, as it was asked for.
-const fn request_of(order: &Order) -> OrderRequest {
+pub(super) const fn request_of(order: &Order) -> OrderRequest {
     OrderRequest {
         client_id: order.client_id,
         side: order.side,
@@ -298,7 +298,7 @@ impl Turn<'_> {
     }
 
     /// Lets a list hold the money of its pair.
-    fn couple(&mut self, id: ListId, keys: &[u32], shared: Atoms) {
+    pub(super) fn couple(&mut self, id: ListId, keys: &[u32], shared: Atoms) {
         for key in keys {
             self.market.orders.at_mut(*key).is_coupled = true;
         }
