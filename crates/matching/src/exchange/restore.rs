@@ -1,7 +1,8 @@
 //! Open orders and lists come back after a restart, as the last events told them.
 //!
 //! The accounts are opened and their whole balances deposited before; the orders then hold what
-//! they need, keep their numbers and names, and queue in the order in which they began to work.
+//! they need, keep their numbers and names, and queue in the order in which they began to work, by
+//! number where that was one instant.
 //! What would cross the present book trades. A trailing order begins to watch anew, because the
 //! best price that it saw is in no event. Nothing is reported again.
 

@@ -526,9 +526,11 @@ fn picture(exchange: &Exchange) -> String {
     let mut text = String::new();
     for symbol in SYMBOLS {
         for side in SIDES {
+            // Those that began to work at one instant come back by number.
             let queue = exchange.resting(symbol, side);
-            let queue: Vec<_> =
-                queue.map(|order| (order.id, order.ticks, order.open_lots())).collect();
+            let mut queue: Vec<_> =
+                queue.map(|o| (o.ticks, o.working_at, o.id, o.open_lots())).collect();
+            queue.sort_unstable();
             text += &format!("{queue:?}\n");
         }
         for account in (0..ACCOUNTS).map(AccountId) {
