@@ -1,162 +1,117 @@
-//! What each kind of order does, one sentence each.
+//! The book against a list that is searched every time.
+
+use proptest::prelude::*;
 
 use super::*;
-use crate::Owner;
 
-const GTC: TimeInForce = TimeInForce::GoodTilCanceled;
-
-fn limit(id: u64, side: Side, lots: i64, ticks: i64) -> Order {
-    let kind = Kind::Limit { ticks, time_in_force: GTC, post_only: false };
-    Order { id: OrderId(id), owner: None, side, lots, kind }
+fn entry(key: u32, side: Side, ticks: i64, lots: i64) -> Entry {
+    Entry { key, owner: 0, side, ticks, lots, peak: 0, ahead: 0 }
 }
 
-fn timed(order: Order, time_in_force: TimeInForce) -> Order {
-    let Kind::Limit { ticks, post_only, .. } = order.kind else { return order };
-    Order { kind: Kind::Limit { ticks, time_in_force, post_only }, ..order }
-}
-
-fn run(book: &mut Book, order: Order) -> Vec<Event> {
-    let mut events = Vec::new();
-    book.submit(order, &mut events);
-    events
-}
-
-/// Sellers: 5 lots at 101, then 5 more at 101, then 7 at 102.
-fn book_with_sellers() -> Book {
-    let mut book = Book::new(BookStart::default());
-    for (id, lots, ticks) in [(1, 5, 101), (2, 5, 101), (3, 7, 102)] {
-        run(&mut book, limit(id, Side::Sell, lots, ticks));
-    }
-    book
-}
-
-fn trades(events: &[Event]) -> Vec<(u64, u64, i64, i64)> {
-    events
-        .iter()
-        .filter_map(|event| {
-            let Event::Trade(t) = event else { return None };
-            Some((t.trade_id, t.maker.0, t.ticks, t.lots))
-        })
-        .collect()
+fn keys(book: &Book, side: Side) -> Vec<u32> {
+    book.queue(side).map(|(_, resting)| resting.key).collect()
 }
 
 #[test]
-fn a_market_order_walks_up_the_book_and_the_rest_expires() {
-    let mut book = book_with_sellers();
-    let order = Order { kind: Kind::Market, ..limit(9, Side::Buy, 20, 1) };
-    let events = run(&mut book, order);
-    assert_eq!(trades(&events), [(1, 1, 101, 5), (2, 2, 101, 5), (3, 3, 102, 7)]);
-    let rest = Event::Expired { id: OrderId(9), lots: 3, why: Removal::NoLiquidity };
-    assert_eq!(events.last(), Some(&rest));
+fn an_iceberg_shows_its_next_part_at_the_end_of_the_queue() {
+    let mut book = Book::new();
+    let (iceberg, level_lots) = book.insert(Entry { peak: 4, ..entry(1, Side::Sell, 10, 10) });
+    assert_eq!(level_lots, 4);
+    book.insert(entry(2, Side::Sell, 10, 3));
+    assert_eq!(book.take(iceberg, 4), Left { level_lots: 7, is_gone: false });
+    assert_eq!(keys(&book, Side::Sell), [2, 1]);
+    assert_eq!((book.at(iceberg).lots, book.at(iceberg).hidden), (4, 2));
+    let alone = book.front(Side::Sell).unwrap().0;
+    assert_eq!(book.take(alone, 3), Left { level_lots: 4, is_gone: true });
+    assert_eq!(book.take(iceberg, 4), Left { level_lots: 2, is_gone: false });
+    assert_eq!(book.take(iceberg, 2), Left { level_lots: 0, is_gone: true });
+    assert!(book.is_empty() && book.best(Side::Sell).is_none());
 }
 
 #[test]
-fn a_limit_order_trades_at_the_makers_price_and_rests_with_what_is_left() {
-    let mut book = book_with_sellers();
-    let events = run(&mut book, limit(9, Side::Buy, 12, 101));
-    assert_eq!(trades(&events), [(1, 1, 101, 5), (2, 2, 101, 5)]);
-    assert_eq!(book.best(Side::Buy), Some(Level { ticks: 101, lots: 2 }));
-    assert_eq!(book.best(Side::Sell), Some(Level { ticks: 102, lots: 7 }));
+fn shrinking_takes_what_is_hidden_first_and_keeps_the_place() {
+    let mut book = Book::new();
+    let (first, _) = book.insert(Entry { peak: 4, ..entry(1, Side::Buy, 10, 10) });
+    book.insert(entry(2, Side::Buy, 10, 3));
+    assert_eq!(book.shrink(first, 6), Left { level_lots: 7, is_gone: false });
+    assert_eq!(book.shrink(first, 1), Left { level_lots: 6, is_gone: false });
+    assert_eq!(keys(&book, Side::Buy), [1, 2]);
+    assert_eq!(book.shrink(first, 3), Left { level_lots: 3, is_gone: true });
 }
 
-#[test]
-fn immediate_or_cancel_never_rests() {
-    let mut book = book_with_sellers();
-    let order = timed(limit(9, Side::Buy, 12, 101), TimeInForce::ImmediateOrCancel);
-    let events = run(&mut book, order);
-    let rest = Event::Expired { id: OrderId(9), lots: 2, why: Removal::ImmediateRest };
-    assert_eq!(events.last(), Some(&rest));
-    assert_eq!(book.best(Side::Buy), None);
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Insert { is_buy: bool, ticks: i64, lots: i64, peak: i64 },
+    Remove(usize),
+    Take(bool, i64),
 }
 
-#[test]
-fn fill_or_kill_fills_whole_or_leaves_the_book_alone() {
-    let mut book = book_with_sellers();
-    let update_id = book.update_id();
-    let order = timed(limit(9, Side::Buy, 11, 101), TimeInForce::FillOrKill);
-    let events = run(&mut book, order);
-    let killed = Event::Expired { id: OrderId(9), lots: 11, why: Removal::NotWhole };
-    assert_eq!(events, [Event::Accepted { id: OrderId(9) }, killed]);
-    assert_eq!(book.update_id(), update_id);
-    let order = timed(limit(10, Side::Buy, 17, 102), TimeInForce::FillOrKill);
-    assert_eq!(trades(&run(&mut book, order)).len(), 3);
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => (any::<bool>(), 1i64..40, 1i64..20, 0i64..5)
+            .prop_map(|(is_buy, ticks, lots, peak)| Step::Insert { is_buy, ticks, lots, peak }),
+        2 => any::<prop::sample::Index>().prop_map(|i| Step::Remove(i.index(1000))),
+        2 => (any::<bool>(), 1i64..20).prop_map(|(is_buy, lots)| Step::Take(is_buy, lots)),
+    ]
 }
 
-#[test]
-fn post_only_is_rejected_at_the_touch_and_rests_one_tick_away() {
-    let mut book = book_with_sellers();
-    let post = |ticks| Kind::Limit { ticks, time_in_force: GTC, post_only: true };
-    let at = Order { kind: post(101), ..limit(9, Side::Buy, 1, 1) };
-    let rejected = Event::Rejected { id: OrderId(9), why: Rejection::WouldTake };
-    assert_eq!(run(&mut book, at), [rejected]);
-    let below = Order { kind: post(100), ..at };
-    run(&mut book, below);
-    assert_eq!(book.best(Side::Buy), Some(Level { ticks: 100, lots: 1 }));
+/// (key, side, ticks, shown, hidden, peak) in the order of arrival.
+type Naive = Vec<(u32, Side, i64, i64, i64, i64)>;
+
+/// The naive orders of a side in the order in which they trade.
+fn sorted(naive: &Naive, side: Side) -> Vec<u32> {
+    let mut orders: Vec<_> = naive.iter().filter(|order| order.1 == side).collect();
+    orders.sort_by_key(|order| if side == Side::Buy { -order.2 } else { order.2 });
+    orders.iter().map(|order| order.0).collect()
 }
 
-#[test]
-fn an_order_meets_nobody_of_its_own_house() {
-    let mut book = Book::new(BookStart::default());
-    let ours = Some(Owner(1));
-    run(&mut book, Order { owner: ours, ..limit(1, Side::Sell, 5, 101) });
-    run(&mut book, limit(2, Side::Sell, 5, 101));
-    let buy = Order { owner: ours, ..limit(3, Side::Buy, 5, 101) };
-    assert_eq!(book.preview(&buy), [Level { ticks: 101, lots: 5 }]);
-    let events = run(&mut book, buy);
-    assert_eq!(trades(&events), [(1, 2, 101, 5)]);
-    let expired = events.iter().any(|event| {
-        matches!(event, Event::Removed { id: OrderId(1), lots: 5, why: Removal::SelfTrade, .. })
-    });
-    assert!(expired, "{events:?}");
-}
-
-#[test]
-fn a_smaller_order_keeps_its_place() {
-    let mut book = book_with_sellers();
-    let mut events = Vec::new();
-    book.reduce(OrderId(1), 2, &mut events);
-    assert!(matches!(events[..], [Event::Reduced { lots: 2, level_lots: 7, .. }]), "{events:?}");
-    assert_eq!(
-        trades(&run(&mut book, limit(9, Side::Buy, 3, 101))),
-        [(1, 1, 101, 2), (2, 2, 101, 1)]
-    );
-    for (id, lots) in [(2, 4), (2, 0), (2, -1), (2, i64::MAX)] {
-        events.clear();
-        book.reduce(OrderId(id), lots, &mut events);
-        let refused = Event::Rejected { id: OrderId(id), why: Rejection::BadLots };
-        assert_eq!(events, [refused], "{lots} lots");
-    }
-}
-
-#[test]
-fn a_cancelled_order_is_unknown_afterwards() {
-    let mut book = book_with_sellers();
-    let mut events = Vec::new();
-    book.cancel(OrderId(1), &mut events);
-    book.cancel(OrderId(1), &mut events);
-    assert!(
-        matches!(
-            events[..],
-            [
-                Event::Removed { lots: 5, level_lots: 5, why: Removal::Canceled, .. },
-                Event::Rejected { why: Rejection::UnknownId, .. }
-            ]
-        ),
-        "{events:?}"
-    );
-}
-
-#[test]
-fn impossible_numbers_are_rejected_by_name() {
-    let mut book = book_with_sellers();
-    for (order, why) in [
-        (limit(9, Side::Buy, 0, 100), Rejection::BadLots),
-        (limit(9, Side::Buy, -1, 100), Rejection::BadLots),
-        (limit(9, Side::Buy, 1, 0), Rejection::BadPrice),
-        (limit(9, Side::Buy, 1, i64::MIN), Rejection::BadPrice),
-        (limit(1, Side::Buy, 1, 100), Rejection::DuplicateId),
-        (limit(9, Side::Sell, i64::MAX, 105), Rejection::TooLarge),
-    ] {
-        assert_eq!(run(&mut book, order), [Event::Rejected { id: order.id, why }], "{order:?}");
+proptest! {
+    #[test]
+    fn the_book_is_the_list_that_is_searched_every_time(steps in prop::collection::vec(step(), 0..150)) {
+        let mut book = Book::new();
+        let mut naive: Naive = Vec::new();
+        let mut places = std::collections::BTreeMap::new();
+        for (key, step) in (0u32..).zip(steps) {
+            match step {
+                Step::Insert { is_buy, ticks, lots, peak } => {
+                    let side = if is_buy { Side::Buy } else { Side::Sell };
+                    let (node, _) = book.insert(Entry { peak, ..entry(key, side, ticks, lots) });
+                    let shown = if peak > 0 { lots.min(peak) } else { lots };
+                    naive.push((key, side, ticks, shown, lots - shown, peak));
+                    places.insert(key, node);
+                }
+                Step::Remove(i) if !naive.is_empty() => {
+                    let (key, ..) = naive.remove(i % naive.len());
+                    book.remove(places.remove(&key).unwrap());
+                }
+                Step::Remove(_) => {}
+                Step::Take(is_buy, lots) => {
+                    let side = if is_buy { Side::Buy } else { Side::Sell };
+                    let Some((node, resting)) = book.front(side) else { continue };
+                    let key = resting.key;
+                    let left = book.take(node, lots);
+                    let i = naive.iter().position(|order| order.0 == key).unwrap();
+                    let mut order = naive.remove(i);
+                    order.3 = (order.3 - lots).max(0);
+                    if order.3 > 0 {
+                        naive.insert(i, order);
+                    } else if order.4 > 0 {
+                        order.3 = if order.5 > 0 { order.4.min(order.5) } else { order.4 };
+                        order.4 -= order.3;
+                        naive.push(order);
+                    }
+                    prop_assert_eq!(left.is_gone, !naive.iter().any(|order| order.0 == key));
+                }
+            }
+            for side in [Side::Buy, Side::Sell] {
+                prop_assert_eq!(keys(&book, side), sorted(&naive, side));
+                for level in book.levels(side) {
+                    let at = naive.iter().filter(|order| order.1 == side && order.2 == level.ticks);
+                    prop_assert_eq!(level.lots, at.map(|order| order.3).sum::<i64>());
+                    prop_assert!(level.lots > 0);
+                }
+            }
+            prop_assert_eq!(book.len(), naive.len());
+        }
     }
 }
