@@ -20,10 +20,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use venue::{Feed, Venue, VenueStatus};
+use venue::{Budget, Feed, LocalBudget, Venue, VenueStatus};
 use wire::{AgentName, Failure};
 
 use crate::books::Books;
+use crate::budget::SharedBudget;
 use crate::desk::{Desk, Parts, quote};
 use crate::lease::Lease;
 use crate::plan::{AccountPlan, plans};
@@ -53,6 +54,8 @@ struct Shared {
     plans: Vec<AccountPlan>,
     limits: Limits,
     seats: Mutex<BTreeMap<String, Seat>>,
+    /// Without a shared bus: what was asked of each address by this process.
+    budgets: Mutex<BTreeMap<String, Arc<LocalBudget>>>,
     tasks: TaskTracker,
 }
 
@@ -105,6 +108,7 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
         seats: Mutex::new(plans.iter().map(|plan| (plan.name.clone(), not_yet())).collect()),
         plans,
         limits,
+        budgets: Mutex::default(),
         tasks: TaskTracker::new(),
         environment,
     });
@@ -443,7 +447,8 @@ impl Shared {
     ) -> Result<Arc<Desk>, String> {
         let failed = |error: journal::JournalError| error.to_string();
         let environment = &self.environment;
-        let venue = plan.connect(Arc::clone(&environment.clock)).await?;
+        let budget = self.budget(plan, stop);
+        let venue = plan.connect(Arc::clone(&environment.clock), budget).await?;
         // Before anything is read, so that what happens meanwhile is heard.
         let reports = venue.subscribe();
         let books = read_books(&self.journal, &plan.name, venue.as_ref()).await?;
@@ -468,6 +473,27 @@ impl Shared {
         desk.answer_orphans(&environment.instance).await.map_err(failed)?;
         self.tasks.spawn(reconcile::keep(Arc::clone(&desk), plan.reconcile_every, stop.clone()));
         Ok(desk)
+    }
+
+    /// Who pays for requests: one ledger for all instances where they share a bus.
+    fn budget(&self, plan: &AccountPlan, stop: &CancellationToken) -> Arc<dyn Budget> {
+        let environment = &self.environment;
+        if environment.bus.kind() == "memory" {
+            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+            let budget = budgets.entry(plan.address().to_owned()).or_default();
+            return Arc::clone(budget) as Arc<dyn Budget>;
+        }
+        let (address, name) = (plan.address(), plan.name.as_str());
+        let budget = Arc::new(SharedBudget::new(&environment.bus, &self.agent, address, name));
+        let (refilling, clock) = (Arc::clone(&budget), Arc::clone(&environment.clock));
+        let stop = stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = refilling.refill(clock) => {}
+            }
+        });
+        budget
     }
 
     async fn close(self: Arc<Self>, stop: CancellationToken) {

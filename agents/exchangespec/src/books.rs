@@ -240,16 +240,16 @@ fn negative(amount: Amount) -> Result<Amount, Overflow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{Liquidity, NewOrder, TimeInForce};
-    use venue::market::sim::SimConfig;
+    use crate::desk::quote;
+    use crate::listed::btcusdt;
+    use domain::{Liquidity, NewOrder, OrderKind, TimeInForce};
 
     fn amount(text: &str) -> Amount {
         text.parse().unwrap()
     }
 
     fn books() -> Books {
-        let listed = SimConfig::standard(1, Timestamp::from_unix_nanos(0)).instruments;
-        let mut books = Books::new(listed.into_iter().map(|i| i.instrument).collect());
+        let mut books = Books::new([btcusdt()].into(), quote());
         books.deposit(&"USDT".parse().unwrap(), amount("100000")).unwrap();
         books
     }
@@ -301,13 +301,10 @@ mod tests {
     fn an_old_price_values_nothing() {
         let mut books = books();
         books.fill(&fill(1, Side::Buy, "60000", "1", "0")).unwrap();
-        let (now, usdt) = (Timestamp::from_unix_millis(6_000), "USDT".parse().unwrap());
-        assert_eq!(books.equity(&usdt, &prices("61000", 999), now, 5_000), None);
-        assert_eq!(
-            books.equity(&usdt, &prices("61000", 1_000), now, 5_000),
-            Some(amount("101000"))
-        );
-        assert_eq!(books.equity(&usdt, &Prices::new(), now, 5_000), None);
+        let now = Timestamp::from_unix_millis(6_000);
+        assert_eq!(books.equity(&prices("61000", 999), now, 5_000), None);
+        assert_eq!(books.equity(&prices("61000", 1_000), now, 5_000), Some(amount("101000")));
+        assert_eq!(books.equity(&Prices::new(), now, 5_000), None);
     }
 
     #[test]
@@ -333,7 +330,8 @@ mod tests {
         let locked = books.locked().unwrap();
         assert_eq!(locked, BTreeMap::from([("USDT".parse().unwrap(), amount("1180"))]));
         assert_eq!(books.symbols_at_stake(), ["BTCUSDT".parse().unwrap()]);
-        let (exposure, complete) = books.exposure(&"BTCUSDT".parse().unwrap(), &prices("60000", 0));
+        let (exposure, complete) =
+            books.exposure(&"BTCUSDT".parse().unwrap(), &prices("60000", 0), None);
         assert!(complete);
         assert_eq!(exposure.open_buys_value, amount("1180"));
     }

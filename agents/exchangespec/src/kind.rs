@@ -141,8 +141,9 @@ mod tests {
     #[track_caller]
     fn refused(words: KindWords, field: &str, rule: &str) {
         let failure = words.read("above.").unwrap_err();
-        assert_eq!(failure.data["field"], json!(format!("above.{field}")), "{failure}");
-        assert_eq!(failure.data["rule"], json!(rule), "{failure}");
+        let message = failure.to_string();
+        assert!(message.contains(&format!("above.{field}")), "{message}");
+        assert!(message.contains(rule), "{message}");
     }
 
     #[test]

@@ -12,11 +12,14 @@
 
 mod accounts;
 mod books;
+mod budget;
 mod cancel;
 mod desk;
 mod kind;
 mod latency;
 mod lease;
+#[cfg(test)]
+mod listed;
 mod orphans;
 mod place;
 mod plan;

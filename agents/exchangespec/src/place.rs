@@ -536,6 +536,3 @@ pub(crate) fn hashed_name(prefix: &str, parts: &[&str]) -> ClientOrderId {
 pub(crate) const fn may_pass(error: &JournalError) -> bool {
     matches!(error, JournalError::Unavailable { .. } | JournalError::Unknown { .. })
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,7 +9,11 @@ use std::time::Duration;
 
 use agent::{Config, ExchangeConfig, OpenError, VenueConfig};
 use domain::{Clock, Symbol};
-use venue::{LocalBudget, Venue};
+use venue::binance::{self, BinanceVenue, Credentials, OrderEntry};
+use venue::{Budget, Venue};
+
+/// The longest that a silent market keeps its connection.
+const RECONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// How much longer than a request may be on its way its absence is not believed.
 const ARRIVAL_MARGIN: Duration = Duration::from_secs(1);
@@ -22,7 +26,7 @@ pub(crate) struct AccountPlan {
     dialect: Dialect,
     /// `None` for the dialect's test network.
     url: Option<String>,
-    key: Option<KeyFiles>,
+    key: KeyPlace,
     /// What is followed and traded.
     pub(crate) symbols: Vec<Symbol>,
     over_websocket: bool,
@@ -46,9 +50,9 @@ enum Dialect {
 
 /// Where the key is; never the key itself.
 #[derive(Debug, Clone)]
-enum KeyFiles {
-    Hmac { key: PathBuf, secret: PathBuf },
-    Private { key: PathBuf, pem: PathBuf },
+enum KeyPlace {
+    Files { key: PathBuf, secret: PathBuf },
+    Variables { key: String, secret: String },
 }
 
 /// Hosts where money is real.
@@ -103,16 +107,17 @@ fn plan(
         }
     };
     check_play_money(name, venue, exchange)?;
-    let key = match (&venue.api_key_file, &venue.api_secret_file, &venue.private_key_file) {
-        (None, None, None) => None,
-        (Some(key), Some(secret), None) => {
-            Some(KeyFiles::Hmac { key: key.clone(), secret: secret.clone() })
+    let files = (&venue.api_key_file, &venue.api_secret_file);
+    let variables = (&venue.api_key_env, &venue.api_secret_env);
+    let key = match (files, variables) {
+        ((Some(key), Some(secret)), (None, None)) => {
+            KeyPlace::Files { key: key.clone(), secret: secret.clone() }
         }
-        (Some(key), None, Some(pem)) => {
-            Some(KeyFiles::Private { key: key.clone(), pem: pem.clone() })
+        ((None, None), (Some(key), Some(secret))) => {
+            KeyPlace::Variables { key: key.clone(), secret: secret.clone() }
         }
         _ => {
-            let rule = "give api_key_file and one of api_secret_file and private_key_file";
+            let rule = "give api_key_file and api_secret_file, or api_key_env and api_secret_env";
             return Err(OpenError(format!("`venues.{name}`: {rule}")));
         }
     };
@@ -187,19 +192,57 @@ impl AccountPlan {
     pub(crate) fn arrival_max(&self) -> Duration {
         self.recv_window.saturating_add(ARRIVAL_MARGIN)
     }
-}
 
-impl AccountPlan {
-    pub(crate) async fn connect(&self, _clock: Arc<dyn Clock>) -> Result<Arc<dyn Venue>, String> {
-        let _ = (
-            LocalBudget::default(),
-            &self.dialect,
-            &self.url,
-            &self.key,
-            self.over_websocket,
-            self.silence_max,
-            self.reconnect_attempts_max,
-        );
-        Err("not yet".to_owned())
+    /// Who shares this venue's limits with this account: everybody at the same address.
+    pub(crate) fn address(&self) -> &str {
+        self.url.as_deref().unwrap_or(match self.dialect {
+            Dialect::Binance => "binance-testnet",
+            Dialect::Bybit => "bybit-testnet",
+        })
+    }
+
+    /// Connects to the venue.
+    ///
+    /// # Errors
+    /// Why not, for people; never what a key is.
+    pub(crate) async fn connect(
+        &self,
+        clock: Arc<dyn Clock>,
+        budget: Arc<dyn Budget>,
+    ) -> Result<Arc<dyn Venue>, String> {
+        match self.dialect {
+            Dialect::Binance => {
+                let config = self.binance()?;
+                let connected = BinanceVenue::connect(config, clock, budget).await;
+                let venue = connected.map_err(|error| error.to_string())?;
+                for notice in venue.notices() {
+                    tracing::warn!(account = self.name, %notice, "about the venue");
+                }
+                Ok(Arc::new(venue))
+            }
+            Dialect::Bybit => Err("bybit".to_owned()),
+        }
+    }
+
+    fn binance(&self) -> Result<binance::Config, String> {
+        let credentials = match &self.key {
+            KeyPlace::Files { key, secret } => Credentials::from_files(key, secret),
+            KeyPlace::Variables { key, secret } => Credentials::from_env(key, secret),
+        };
+        let credentials = credentials.map_err(|error| error.to_string())?;
+        let base = match &self.url {
+            Some(url) => binance::Config::at(url, credentials),
+            None => binance::Config::testnet(credentials),
+        };
+        Ok(binance::Config {
+            name: self.name.clone(),
+            symbols: self.symbols.clone(),
+            order_entry: if self.over_websocket { OrderEntry::WebSocket } else { OrderEntry::Rest },
+            recv_window_ms: u32::try_from(self.recv_window.as_millis()).unwrap_or(u32::MAX),
+            silence_max: self.silence_max,
+            silence_reconnect: self.silence_max.saturating_mul(2).min(RECONNECT_MAX),
+            reconnect_attempts_max: self.reconnect_attempts_max,
+            ..base
+        })
     }
 }

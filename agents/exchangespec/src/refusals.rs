@@ -217,12 +217,11 @@ pub(crate) fn not_sent(error: &JournalError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{Side, TimeInForce, Timestamp};
-    use venue::market::sim::SimConfig;
+    use crate::listed::btcusdt;
+    use domain::{OrderKind, Side, TimeInForce};
 
     fn refused_by_filter(price: &str, quantity: &str) -> Failure {
-        let listed =
-            SimConfig::standard(1, Timestamp::from_unix_nanos(0)).instruments[0].instrument.clone();
+        let listed = btcusdt();
         let order = NewOrder {
             client_order_id: "b4-1".parse().unwrap(),
             symbol: listed.symbol.clone(),

@@ -165,10 +165,12 @@ pub struct VenueConfig {
     pub url: Option<String>,
     /// A file that holds the key's name.
     pub api_key_file: Option<PathBuf>,
-    /// A file that holds the key's secret, for HMAC.
+    /// A file that holds the key's secret: for HMAC, or a private key in PEM for Ed25519 or RSA.
     pub api_secret_file: Option<PathBuf>,
-    /// A file that holds a private key in PEM, for Ed25519 or RSA.
-    pub private_key_file: Option<PathBuf>,
+    /// The variable of the environment that holds the key's name, instead of a file.
+    pub api_key_env: Option<String>,
+    /// The variable of the environment that holds the secret, instead of a file.
+    pub api_secret_env: Option<String>,
     /// What to follow and trade.
     pub symbols: Vec<String>,
     /// How orders are sent: `rest` or `websocket`.
