@@ -1,1 +1,2 @@
 //! A spot exchange for paper trading, as a server and as a library.
+mod protocol;
