@@ -1,177 +1,246 @@
-//! The words of the book: the order that comes in, the events that come out.
+//! What happened, to whom, in order.
 
-use domain::{OrderId, Side, TimeInForce};
+use domain::{OrderId, Side, Timestamp};
 
-/// Whose orders must not trade with each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Owner(pub u32);
+use crate::money::Atoms;
+use crate::{
+    AccountId, AssetId, ClientId, Fees, Order, OrderList, StpMode, SymbolId, SymbolStatus,
+};
 
-/// An order as the book takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
-    /// Its number, unique among the orders that rest.
-    pub id: OrderId,
-    /// Whose it is; `None` for somebody who is no one in particular and may meet anybody.
-    pub owner: Option<Owner>,
-    /// Buy or sell.
-    pub side: Side,
-    /// How many lots.
-    pub lots: i64,
-    /// Market or limit.
-    pub kind: Kind,
+/// What an execution report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExecutionKind {
+    /// The order is accepted, or a waiting order starts to work.
+    New,
+    /// Its owner took it out.
+    Canceled,
+    /// It was amended.
+    Replaced,
+    /// A part of it traded.
+    Trade,
+    /// A rule ended it.
+    Expired,
+    /// Self-trade prevention took a part of it.
+    TradePrevention,
 }
 
-/// What kind of order it is, with what only that kind has.
+/// One trade of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Takes the best prices there are; what finds none expires.
-    Market,
-    /// Never trades worse than its price.
-    Limit {
-        /// The worst acceptable price.
-        ticks: i64,
-        /// How long it may wait.
-        time_in_force: TimeInForce,
-        /// Refused rather than taking liquidity.
-        post_only: bool,
-    },
-}
-
-/// A price and what rests there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level {
+pub struct Fill {
+    /// The number of the trade in its symbol.
+    pub trade_id: u64,
     /// The price.
     pub ticks: i64,
-    /// The sum of all orders there.
+    /// How many lots.
     pub lots: i64,
+    /// What they cost or brought in the quote asset, before commission.
+    pub quote: Atoms,
+    /// The commission.
+    pub commission: Atoms,
+    /// In which asset it was taken.
+    pub commission_asset: AssetId,
+    /// Whether the order was there first.
+    pub is_maker: bool,
 }
 
-/// Two orders met.
+/// One match that self-trade prevention stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trade {
-    /// Number of the trade, one more than the last.
+pub struct Prevention {
+    /// The number of the prevented match in its symbol.
+    pub match_id: u64,
+    /// The price at which the two would have traded.
+    pub ticks: i64,
+    /// Lots that this order lost by it.
+    pub lots: i64,
+    /// The other order.
+    pub counter_order: OrderId,
+    /// The other order's account.
+    pub counter_account: AccountId,
+    /// Lots that the other order lost.
+    pub counter_lots: i64,
+    /// The mode that decided.
+    pub mode: StpMode,
+}
+
+/// Something happened to an order: what an execution report says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Execution {
+    /// Number of the report in its symbol, one more than the last.
+    pub id: u64,
+    /// What the report is about.
+    pub kind: ExecutionKind,
+    /// The order as it stands after it.
+    pub order: Order,
+    /// For a cancellation its own name; for an amendment the name that the order had before.
+    pub request_id: ClientId,
+    /// The trade, when it is about one.
+    pub fill: Option<Fill>,
+    /// The prevented match, when it is about one.
+    pub prevention: Option<Prevention>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a list report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListStatusType {
+    /// The list is accepted.
+    ExecStarted,
+    /// The name of one of its orders changed.
+    Updated,
+    /// All its orders have ended.
+    AllDone,
+}
+
+/// Something happened to a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListEvent {
+    /// What the report is about.
+    pub kind: ListStatusType,
+    /// The list as it stands after it.
+    pub list: OrderList,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A trade as everybody sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicTrade {
+    /// In which symbol.
+    pub symbol: SymbolId,
+    /// Number of the trade in its symbol, one more than the last.
     pub trade_id: u64,
-    /// Number of the change of the book, one more than the last.
-    pub update_id: u64,
-    /// The order that was there first.
-    pub maker: OrderId,
-    /// The order that came.
-    pub taker: OrderId,
-    /// What the order did that came.
-    pub taker_side: Side,
-    /// The price of the maker.
+    /// The price.
     pub ticks: i64,
     /// How many lots.
     pub lots: i64,
-    /// Lots of the maker that still rest.
-    pub maker_lots_left: i64,
-    /// Lots that rest at this price now.
-    pub level_lots: i64,
+    /// Who bought; `None` for somebody outside.
+    pub buyer: Option<OrderId>,
+    /// Who sold; `None` for somebody outside.
+    pub seller: Option<OrderId>,
+    /// What the order did that came second.
+    pub taker_side: Side,
+    /// When.
+    pub at: Timestamp,
 }
 
-/// What a command did.
+/// What a level of the book displays from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelChange {
+    /// In which symbol.
+    pub symbol: SymbolId,
+    /// Number of the change: one more than the last, or as the recording says.
+    pub update_id: u64,
+    /// Buyers or sellers.
+    pub side: Side,
+    /// The price.
+    pub ticks: i64,
+    /// What is displayed; zero when the level is gone.
+    pub lots: i64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What happened.
+///
+/// Balances come once for each account and asset that a command changed, after all else. Applying
+/// the events of one account alone rebuilds its balances, orders, lists and trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "the large variant is the frequent one")]
 pub enum Event {
-    /// The order is valid and its trades follow.
-    Accepted {
-        /// Which order.
-        id: OrderId,
+    /// A symbol is listed or has new rules.
+    Listed {
+        /// Which symbol.
+        symbol: SymbolId,
+        /// When.
+        at: Timestamp,
     },
+    /// A symbol opened, halted or closed.
+    Status {
+        /// Which symbol.
+        symbol: SymbolId,
+        /// The status from now on.
+        status: SymbolStatus,
+        /// When.
+        at: Timestamp,
+    },
+    /// Fees changed.
+    Fees {
+        /// Whose; those of the symbol itself when absent.
+        account: Option<AccountId>,
+        /// In which symbol; all when absent.
+        symbol: Option<SymbolId>,
+        /// The fees from now on.
+        fees: Fees,
+        /// When.
+        at: Timestamp,
+    },
+    /// An account is open.
+    Opened {
+        /// Which account.
+        account: AccountId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Money came in from outside or went out.
+    Transfer {
+        /// Which account.
+        account: AccountId,
+        /// Which asset.
+        asset: AssetId,
+        /// How much; negative when it went out.
+        atoms: Atoms,
+        /// When.
+        at: Timestamp,
+    },
+    /// Something happened to an order.
+    Execution(Execution),
+    /// Something happened to a list.
+    List(ListEvent),
     /// Two orders met.
-    Trade(Trade),
-    /// What was left of the order rests in the book.
-    Rested {
-        /// Which order.
-        id: OrderId,
-        /// Number of the change of the book.
-        update_id: u64,
-        /// Buy or sell.
-        side: Side,
-        /// At which price.
-        ticks: i64,
-        /// How many lots.
-        lots: i64,
-        /// Lots that rest at this price now.
-        level_lots: i64,
+    Trade(PublicTrade),
+    /// The book changed.
+    Level(LevelChange),
+    /// The book of an external market is unknown from now on.
+    BookReset {
+        /// Which symbol.
+        symbol: SymbolId,
+        /// When.
+        at: Timestamp,
     },
-    /// A resting order is smaller and kept its place.
-    Reduced {
-        /// Which order.
-        id: OrderId,
-        /// Number of the change of the book.
-        update_id: u64,
-        /// Buy or sell.
-        side: Side,
-        /// At which price.
-        ticks: i64,
-        /// Lots of the order that still rest.
-        lots: i64,
-        /// Lots that rest at this price now.
-        level_lots: i64,
-    },
-    /// A resting order left the book without trading the rest.
-    Removed {
-        /// Which order.
-        id: OrderId,
-        /// Number of the change of the book.
-        update_id: u64,
-        /// Buy or sell.
-        side: Side,
-        /// At which price it rested.
-        ticks: i64,
-        /// Lots that it no longer offers.
-        lots: i64,
-        /// Lots that rest at this price now.
-        level_lots: i64,
-        /// Why.
-        why: Removal,
-    },
-    /// What was left of an incoming order never rested.
-    Expired {
-        /// Which order.
-        id: OrderId,
-        /// Lots that did not trade.
-        lots: i64,
-        /// Why.
-        why: Removal,
-    },
-    /// The command did nothing.
-    Rejected {
-        /// Which order.
-        id: OrderId,
-        /// Why.
-        why: Rejection,
+    /// A balance is this now.
+    Balance {
+        /// Which account.
+        account: AccountId,
+        /// Which asset.
+        asset: AssetId,
+        /// What can be spent or taken out.
+        free: Atoms,
+        /// What open orders hold.
+        locked: Atoms,
+        /// When.
+        at: Timestamp,
     },
 }
 
-/// Why an order ended with lots left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Removal {
-    /// Somebody asked for it.
-    Canceled,
-    /// A market order found nobody left to trade with.
-    NoLiquidity,
-    /// An immediate-or-cancel order found no more at its price.
-    ImmediateRest,
-    /// A fill-or-kill order could not fill whole.
-    NotWhole,
-    /// It would have met an order of the same owner.
-    SelfTrade,
-}
+// === impl Event ===
 
-/// Why a command did nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rejection {
-    /// Lots are zero, negative or, when reducing, no fewer than there are.
-    BadLots,
-    /// The price is zero or negative.
-    BadPrice,
-    /// An order of this number rests already.
-    DuplicateId,
-    /// No order of this number rests.
-    UnknownId,
-    /// A post-only order would have taken liquidity.
-    WouldTake,
-    /// The side cannot count so many lots.
-    TooLarge,
+impl Event {
+    /// The account that it concerns; `None` for what everybody sees.
+    #[must_use]
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Opened { account, .. }
+            | Self::Transfer { account, .. }
+            | Self::Balance { account, .. } => Some(*account),
+            Self::Fees { account, .. } => *account,
+            Self::Execution(execution) => Some(execution.order.account),
+            Self::List(event) => Some(event.list.account),
+            Self::Listed { .. }
+            | Self::Status { .. }
+            | Self::Trade(_)
+            | Self::Level(_)
+            | Self::BookReset { .. } => None,
+        }
+    }
 }

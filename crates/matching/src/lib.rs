@@ -1,18 +1,23 @@
-//! Decides who trades with whom: an order book with price-time priority.
+//! Decides everything that happens inside a spot venue: who trades with whom, and who owns what.
 //!
-//! The book counts in whole ticks and lots of its instrument, so no rounding exists here. It is a
-//! function from commands to events: no clock, no randomness, no I/O. The same commands give the
-//! same events, which is what replay and the simulated market stand on. Better price first, then
-//! earlier arrival; a trade happens at the price of the order that was there first.
+//! [`Exchange`] is one venue: listings, accounts with exact balances, order books, contingent
+//! orders and order lists. It is a function from commands to events: no clock, no randomness, no
+//! I/O. The same commands give the same events, which is what replay, back-test and the paper
+//! venue stand on. The words of the protocol (codes, messages, filter names) are those of the
+//! Binance Spot API, so a server puts only a wire format around it.
 //!
-//! Orders of one owner do not trade with each other: the resting one expires when the other would
-//! meet it, as is the default of the large spot venues.
+//! Prices are whole ticks and quantities whole lots of their [`Listing`]; money is whole atoms of
+//! 10^-12 of an asset ([`money`]), so no rounding exists but that of commissions, which round down
+//! to the precision of the received asset.
 //!
 //! # Invariants
 //!
 //! * After every command the best bid is below the best ask.
-//! * What an order brought is traded, resting, or named in the event that ended it, to the lot.
-//! * Trade ids and update ids each go up by one.
+//! * Better price first, then earlier arrival; a trade happens at the price of the order that was
+//!   there first.
+//! * What an account has locked is what its open orders need, to the atom.
+//! * Over all accounts, and the commissions collected, every asset is conserved by trading.
+//! * Order, trade, execution, prevented-match and update ids each go up by one in their symbol.
 
 #![deny(
     clippy::arithmetic_side_effects,
@@ -21,9 +26,31 @@
     clippy::wildcard_enum_match_arm
 )]
 
-mod book;
+mod command;
 mod event;
-mod half;
+mod ids;
+mod listing;
+pub mod money;
+mod order;
+mod refusal;
 
-pub use book::{Book, BookStart};
-pub use event::{Event, Kind, Level, Order, Owner, Rejection, Removal, Trade};
+pub use command::{
+    AccountSpec, Cancel, CancelReplace, CancelRestriction, Command, External, Funding, ListOrders,
+    ListRef, ListRequest, OrderRef, PriceLevel, ReplaceMode, Reply,
+};
+pub use domain::{OrderId, Side, TimeInForce};
+pub use event::{
+    Event, Execution, ExecutionKind, Fill, LevelChange, ListEvent, ListStatusType, Prevention,
+    PublicTrade,
+};
+pub use ids::{AccountId, AssetId, ClientId, ClientIdError, ListId, SymbolId};
+pub use listing::{
+    AssetSpec, Fees, Filters, Liquidity, Listing, ListingError, NotionalFilter, PercentBySide,
+    PercentPrice, Permissions, QuantityRange, QueueModel, Start, SymbolStatus, TrailingRange,
+};
+pub use money::Atoms;
+pub use order::{
+    ExpiryReason, ListKind, ListStatus, Order, OrderKind, OrderList, OrderRequest, OrderStatus,
+    StpMode,
+};
+pub use refusal::{Filter, Refusal};
