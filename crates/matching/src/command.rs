@@ -174,7 +174,6 @@ pub enum External {
 
 /// What can be asked of the venue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "the large variant is the frequent one")]
 pub enum Command {
     /// Lists a symbol, or gives a listed one new rules. Symbol, assets, tick, step and liquidity
     /// must stay; the first ids are ignored then, and resting orders are left alone.

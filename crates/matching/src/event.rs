@@ -146,7 +146,6 @@ pub struct LevelChange {
 /// Balances come once for each account and asset that a command changed, after all else. Applying
 /// the events of one account alone rebuilds its balances, orders, lists and trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "the large variant is the frequent one")]
 pub enum Event {
     /// A symbol is listed or has new rules.
     Listed {

@@ -26,8 +26,11 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod book;
 mod command;
 mod event;
+mod exchange;
+mod filters;
 mod ids;
 mod listing;
 pub mod money;
@@ -42,6 +45,10 @@ pub use domain::{OrderId, Side, TimeInForce};
 pub use event::{
     Event, Execution, ExecutionKind, Fill, LevelChange, ListEvent, ListStatusType, Prevention,
     PublicTrade,
+};
+pub use exchange::{
+    AccountTrade, Amendment, Average, Balance, Counters, Exchange, Keep, LastTrade, PreventedMatch,
+    VenueLimits,
 };
 pub use ids::{AccountId, AssetId, ClientId, ClientIdError, ListId, SymbolId};
 pub use listing::{

@@ -1,6 +1,6 @@
 //! What can be traded, by which rules, and where its liquidity comes from.
 
-use domain::{Asset, OrderId, Price, Quantity, Rate, Symbol, TimeInForce};
+use domain::{Asset, OrderId, Price, Quantity, Rate, Symbol};
 use thiserror::Error;
 
 use crate::money::{self, ATOM_DIGITS, ATOMS_MAX, Atoms};
@@ -351,6 +351,13 @@ impl Filters {
         let is_value = |atoms: Atoms| (0..=ATOMS_MAX).contains(&atoms);
         numbers.iter().all(|number| *number >= 0)
             && values.into_iter().all(|value| is_value(value.min) && is_value(value.max))
+    }
+
+    /// Market orders come in whole multiples of so many lots.
+    pub(crate) fn market_multiple(&self) -> i64 {
+        let (a, b) = (self.lot_size.multiple.max(1), self.market_lot_size.multiple.max(1));
+        // One is a multiple of the other on every venue; else the coarser one decides.
+        a.max(b)
     }
 
     /// The minutes of every average that these filters ask for.

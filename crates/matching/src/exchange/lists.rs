@@ -1,0 +1,461 @@
+//! Orders that depend on each other: pairs of which one cancels the other, and lists whose
+//! working order triggers the rest.
+//!
+//! The two orders of a pair can never both trade, so the list holds the money once, for the one
+//! that needs more. As soon as one of them starts (its first trade, or its stop), the other
+//! expires, and the one that started holds what it needs itself.
+//!
+//! Orders that wait for the working order hold nothing. When their turn comes and the account
+//! cannot pay them, or a limit maker among them would take, they expire as rejected; a stop that
+//! the price has passed meanwhile starts at once, because it is there to protect.
+
+use std::collections::BTreeMap;
+
+use domain::{OrderId, Side};
+
+use super::account::{self, Counts};
+use super::market::Wait;
+use super::place::Role;
+use super::turn::{Ending, Note, Ready, Turn};
+use crate::money::Atoms;
+use crate::{
+    AccountId, ClientId, Event, ExecutionKind, ExpiryReason, ListEvent, ListId, ListKind,
+    ListOrders, ListRef, ListRequest, ListStatus, ListStatusType, Order, OrderKind, OrderList,
+    OrderRequest, OrderStatus, Refusal, SymbolId, SymbolStatus,
+};
+
+/// A list with open orders.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenList {
+    pub(super) list: OrderList,
+    /// What it holds for its pair.
+    pub(super) shared: Atoms,
+}
+
+/// The lists with open orders.
+#[derive(Debug, Clone)]
+pub(super) struct Lists {
+    pub(super) open: BTreeMap<ListId, OpenList>,
+    pub(super) next: u64,
+}
+
+/// The price at which an order of a pair starts; `None` while a trailing order has none.
+const fn start_ticks(request: &OrderRequest) -> Option<i64> {
+    if !request.kind.is_contingent() {
+        Some(request.ticks)
+    } else if request.stop_ticks > 0 {
+        Some(request.stop_ticks)
+    } else {
+        None
+    }
+}
+
+/// Whether two orders may be a pair.
+fn check_pair(
+    above: &OrderRequest,
+    below: &OrderRequest,
+    last: Option<i64>,
+) -> Result<(), Refusal> {
+    if above.side != below.side || above.lots != below.lots {
+        return Err(Refusal::UnsupportedCombination);
+    }
+    for request in [above, below] {
+        if matches!(request.kind, OrderKind::Limit | OrderKind::Market) {
+            return Err(Refusal::OcoKind);
+        }
+    }
+    let is_maker = |request: &OrderRequest| request.kind == OrderKind::LimitMaker;
+    if is_maker(above) && is_maker(below) {
+        return Err(Refusal::OcoBothLimit);
+    }
+    let misplaced = match above.side {
+        Side::Buy if is_maker(above) => Some(Refusal::BuyOcoLimitBelow),
+        Side::Buy if !above.kind.is_stop_loss() => Some(Refusal::BuyOcoTakeProfitBelow),
+        Side::Buy if below.kind.is_stop_loss() => Some(Refusal::BuyOcoStopLossAbove),
+        Side::Sell if is_maker(below) => Some(Refusal::SellOcoLimitAbove),
+        Side::Sell if above.kind.is_stop_loss() => Some(Refusal::SellOcoStopLossBelow),
+        Side::Sell if !below.kind.is_stop_loss() => Some(Refusal::SellOcoTakeProfitAbove),
+        Side::Buy | Side::Sell => None,
+    };
+    if let Some(refusal) = misplaced {
+        return Err(refusal);
+    }
+    let (high, low) = (start_ticks(above), start_ticks(below));
+    let is_wrong =
+        |high: Option<i64>, low: Option<i64>| high.zip(low).is_some_and(|(high, low)| high <= low);
+    if is_wrong(high, low) || is_wrong(high, last) || is_wrong(last, low) {
+        return Err(Refusal::PriceRelationship);
+    }
+    Ok(())
+}
+
+/// An order that waited, as it was asked for.
+const fn request_of(order: &Order) -> OrderRequest {
+    OrderRequest {
+        client_id: order.client_id,
+        side: order.side,
+        kind: order.kind,
+        time_in_force: order.time_in_force,
+        lots: order.lots,
+        quote_atoms: order.quote_atoms,
+        ticks: order.ticks,
+        stop_ticks: order.stop_ticks,
+        trailing_bips: order.trailing_bips,
+        iceberg_lots: order.iceberg_lots,
+        stp: Some(order.stp),
+    }
+}
+
+// === impl Lists ===
+
+impl Lists {
+    pub(super) const fn new(first: u64) -> Self {
+        Self { open: BTreeMap::new(), next: first }
+    }
+
+    /// The open list that is meant.
+    pub(super) fn find(
+        &self,
+        account: AccountId,
+        symbol: SymbolId,
+        list: ListRef,
+    ) -> Option<&OpenList> {
+        let is_owned =
+            |open: &&OpenList| open.list.account == account && open.list.symbol == symbol;
+        match list {
+            ListRef::Id(id) => self.open.get(&id).filter(is_owned),
+            ListRef::Client(name) => {
+                let mut owned = self.open.values().filter(is_owned);
+                owned.find(|open| !name.is_none() && open.list.client_id == name)
+            }
+        }
+    }
+}
+
+// === impl Turn ===
+
+impl Turn<'_> {
+    /// Places a list.
+    pub(super) fn place_list(
+        &mut self,
+        account: AccountId,
+        request: &ListRequest,
+    ) -> Result<ListId, Refusal> {
+        self.check_open()?;
+        let allowed = self.market.listing.permissions;
+        if self.lists.find(account, self.symbol, ListRef::Client(request.client_id)).is_some() {
+            return Err(Refusal::DuplicateClientId);
+        }
+        let id = match request.orders {
+            ListOrders::Oco { .. } if !allowed.oco => return Err(Refusal::OcoNotSupported),
+            ListOrders::Oto { .. } | ListOrders::Otoco { .. } if !allowed.oto => {
+                return Err(Refusal::OtoNotSupported);
+            }
+            ListOrders::Oco { above, below } => {
+                self.place_pair(account, request.client_id, [above, below])?
+            }
+            ListOrders::Oto { working, pending } => {
+                self.place_chain(account, request.client_id, &working, &[pending])?
+            }
+            ListOrders::Otoco { working, above, below } => {
+                check_pair(&above, &below, None)?;
+                self.place_chain(account, request.client_id, &working, &[above, below])?
+            }
+        };
+        self.drain();
+        Ok(id)
+    }
+
+    fn check_names(&self, requests: &[OrderRequest]) -> Result<(), Refusal> {
+        let mut rest = requests;
+        while let [first, others @ ..] = rest {
+            let is_same = |other: &OrderRequest| other.client_id == first.client_id;
+            if !first.client_id.is_none() && others.iter().any(is_same) {
+                return Err(Refusal::DuplicateClientId);
+            }
+            rest = others;
+        }
+        Ok(())
+    }
+
+    fn place_pair(
+        &mut self,
+        account: AccountId,
+        name: ClientId,
+        pair: [OrderRequest; 2],
+    ) -> Result<ListId, Refusal> {
+        let [above, below] = pair;
+        check_pair(&above, &below, self.market.last_ticks())?;
+        self.check_names(&pair)?;
+        let first = self.check_one(account, &above, Role::Pair)?;
+        let second = self.check_one(account, &below, Role::Pair)?;
+        let adds = Counts::of(&above).plus(Counts::of(&below)).plus(Counts::LIST);
+        self.check_counts(account, &adds)?;
+        let shared = first.hold.max(second.hold);
+        self.check_funds(account, above.side, shared)?;
+        let id = self.open_list(account, name, ListKind::Oco);
+        let keys = [
+            self.admit(account, &above, &first, Some(id)),
+            self.admit(account, &below, &second, Some(id)),
+        ];
+        self.name_legs(id, &keys);
+        self.couple(id, &keys, shared);
+        self.tell_list(id, ListStatusType::ExecStarted);
+        for key in keys {
+            self.start(key);
+        }
+        Ok(id)
+    }
+
+    fn place_chain(
+        &mut self,
+        account: AccountId,
+        name: ClientId,
+        working: &OrderRequest,
+        pending: &[OrderRequest],
+    ) -> Result<ListId, Refusal> {
+        if !matches!(working.kind, OrderKind::Limit | OrderKind::LimitMaker) {
+            return Err(Refusal::UnsupportedCombination);
+        }
+        if pending.iter().any(|request| request.quote_atoms > 0) {
+            return Err(Refusal::UnsupportedCombination);
+        }
+        let all: Vec<OrderRequest> = [*working].iter().chain(pending).copied().collect();
+        self.check_names(&all)?;
+        let ready = self.check_one(account, working, Role::Starts)?;
+        let mut waiting: Vec<(&OrderRequest, Ready)> = Vec::new();
+        for request in pending {
+            waiting.push((request, self.check_one(account, request, Role::Pending)?));
+        }
+        let adds = all.iter().fold(Counts::LIST, |sum, request| sum.plus(Counts::of(request)));
+        self.check_counts(account, &adds)?;
+        self.check_funds(account, working.side, ready.hold)?;
+        let kind = if pending.len() == 1 { ListKind::Oto } else { ListKind::Otoco };
+        let id = self.open_list(account, name, kind);
+        let mut keys = vec![self.admit(account, working, &ready, Some(id))];
+        for (request, ready) in waiting {
+            keys.push(self.admit(account, request, &ready, Some(id)));
+        }
+        self.name_legs(id, &keys);
+        self.tell_list(id, ListStatusType::ExecStarted);
+        let Some((first, rest)) = keys.split_first() else { return Ok(id) };
+        for key in rest {
+            let record = self.market.orders.at_mut(*key);
+            record.wait = Wait::List;
+            record.order.status = OrderStatus::PendingNew;
+            self.report(*key, Note::of(ExecutionKind::New));
+        }
+        self.hold(*first, ready.hold);
+        self.start(*first);
+        Ok(id)
+    }
+
+    fn open_list(&mut self, account: AccountId, name: ClientId, kind: ListKind) -> ListId {
+        let id = ListId(super::market::next(&mut self.lists.next));
+        let list = OrderList {
+            id,
+            client_id: name,
+            symbol: self.symbol,
+            account,
+            kind,
+            status: ListStatus::Executing,
+            legs: [None; 3],
+            placed_at: self.at,
+            updated_at: self.at,
+        };
+        self.lists.open.insert(id, OpenList { list, shared: 0 });
+        let symbol = self.symbol;
+        let account = self.account_mut(account);
+        account.counts = account.counts.plus(Counts::LIST);
+        let standing = account.standing_mut(symbol);
+        standing.counts = standing.counts.plus(Counts::LIST);
+        id
+    }
+
+    /// Notes the orders of a list with their present names.
+    fn name_legs(&mut self, id: ListId, keys: &[u32]) {
+        let Some(open) = self.lists.open.get_mut(&id) else { return };
+        for (leg, key) in open.list.legs.iter_mut().zip(keys) {
+            let order = &self.market.orders.at(*key).order;
+            *leg = Some((order.id, order.client_id));
+        }
+    }
+
+    /// Notes that an order of a list has another name, and tells it.
+    pub(super) fn rename_leg(&mut self, id: ListId, order: OrderId, name: ClientId) {
+        let at = self.at;
+        let Some(open) = self.lists.open.get_mut(&id) else { return };
+        for leg in open.list.legs.iter_mut().flatten().filter(|leg| leg.0 == order) {
+            leg.1 = name;
+        }
+        open.list.updated_at = at;
+        self.tell_list(id, ListStatusType::Updated);
+    }
+
+    fn tell_list(&mut self, id: ListId, kind: ListStatusType) {
+        let Some(open) = self.lists.open.get(&id) else { return };
+        self.events.push(Event::List(ListEvent { kind, list: open.list, at: self.at }));
+    }
+
+    /// Lets a list hold the money of its pair.
+    fn couple(&mut self, id: ListId, keys: &[u32], shared: Atoms) {
+        for key in keys {
+            self.market.orders.at_mut(*key).is_coupled = true;
+        }
+        self.set_shared(id, shared);
+    }
+
+    /// Sets what a list holds for its pair, and moves the difference.
+    pub(super) fn set_shared(&mut self, id: ListId, shared: Atoms) {
+        let Some(open) = self.lists.open.get_mut(&id) else { return };
+        let more = shared.saturating_sub(std::mem::replace(&mut open.shared, shared));
+        let account = open.list.account;
+        let keys = open.list.pair().find_map(|order| self.market.place_of(order));
+        let Some(key) = keys else { return };
+        let side = self.market.orders.at(key).order.side;
+        self.shift(account, self.given(side), more.saturating_neg(), more);
+    }
+
+    /// Gives the money of a pair back: both of its orders are ending.
+    pub(super) fn release_pair(&mut self, key: u32) {
+        let Some(id) = self.market.orders.at(key).order.list else { return };
+        self.set_shared(id, 0);
+        self.uncouple(id);
+    }
+
+    fn uncouple(&mut self, id: ListId) {
+        let Some(open) = self.lists.open.get(&id) else { return };
+        for order in open.list.pair() {
+            if let Some(key) = self.market.place_of(order) {
+                self.market.orders.at_mut(key).is_coupled = false;
+            }
+        }
+    }
+
+    /// An order starts to trade: the other one of its pair expires.
+    pub(super) fn leg_starts(&mut self, key: u32) {
+        let record = self.market.orders.at(key);
+        let order = record.order;
+        let Some(id) = order.list.filter(|_| record.is_coupled) else { return };
+        let Some(open) = self.lists.open.get(&id) else { return };
+        let (list, shared) = (open.list, open.shared);
+        let need = self.need(&order).unwrap_or(shared).min(shared);
+        self.set_shared(id, 0);
+        self.uncouple(id);
+        self.hold(key, need);
+        let other = list.pair().find(|other| *other != order.id);
+        if let Some(other) = other.and_then(|other| self.market.place_of(other)) {
+            self.end(other, Ending::PairStarted);
+        }
+    }
+
+    /// An order of a list has ended: what that means for the others.
+    pub(super) fn leg_ended(&mut self, id: ListId, order: OrderId, ending: Ending) {
+        let Some(open) = self.lists.open.get(&id) else { return };
+        let list = open.list;
+        let is_working = list.is_working_leg(order);
+        let others = match ending {
+            Ending::Filled if is_working => {
+                self.market.activations.insert(id);
+                None
+            }
+            Ending::Filled | Ending::PairStarted => None,
+            Ending::Canceled(name) => Some(Ending::Canceled(name)),
+            Ending::Expired(_) | Ending::Prevented if is_working => {
+                Some(Ending::Expired(ExpiryReason::OtoPhaseOneExpired))
+            }
+            Ending::Expired(_) | Ending::Prevented => {
+                Some(Ending::Expired(ExpiryReason::OcoTrigger))
+            }
+        };
+        for (other, _) in list.orders() {
+            if let (Some(ending), Some(key)) = (others, self.market.place_of(other)) {
+                self.end(key, ending);
+            }
+        }
+        let is_open = |(order, _): (OrderId, ClientId)| self.market.place_of(order).is_some();
+        if !list.orders().any(is_open) {
+            self.close_list(id);
+        }
+    }
+
+    fn close_list(&mut self, id: ListId) {
+        let at = self.at;
+        let Some(open) = self.lists.open.get_mut(&id) else { return };
+        open.list.status = ListStatus::AllDone;
+        open.list.updated_at = at;
+        let list = open.list;
+        self.tell_list(id, ListStatusType::AllDone);
+        self.lists.open.remove(&id);
+        self.market.activations.remove(&id);
+        let (symbol, limit) = (self.symbol, self.history.ended_lists);
+        let account = self.account_mut(list.account);
+        account.counts = account.counts.minus(Counts::LIST);
+        let standing = account.standing_mut(symbol);
+        standing.counts = standing.counts.minus(Counts::LIST);
+        if account.is_limited() {
+            account::keep(&mut account.ended_lists, list, limit);
+        }
+    }
+
+    /// The working order of a list is filled: its other orders start.
+    pub(super) fn activate(&mut self, id: ListId) {
+        let Some(open) = self.lists.open.get(&id) else { return };
+        let list = open.list;
+        let keys: Vec<u32> =
+            list.orders().filter_map(|(order, _)| self.market.place_of(order)).collect();
+        let mut hold: Atoms = 0;
+        let mut is_refused = false;
+        for key in &keys {
+            let order = self.market.orders.at(*key).order;
+            let request = request_of(&order);
+            hold = hold.max(self.hold_of(list.account, &request, order.lots, order.stp));
+            is_refused |= self.would_take(&request);
+        }
+        let Some(first) = keys.first().copied() else { return };
+        let side = self.market.orders.at(first).order.side;
+        if is_refused || self.check_funds(list.account, side, hold).is_err() {
+            self.end(first, Ending::Expired(ExpiryReason::Rejected));
+            return;
+        }
+        if list.kind == ListKind::Otoco {
+            self.couple(id, &keys, hold);
+        } else {
+            self.hold(first, hold);
+        }
+        for key in &keys {
+            let order = &mut self.market.orders.at_mut(*key).order;
+            order.status = OrderStatus::New;
+            order.updated_at = self.at;
+        }
+        for key in keys {
+            let order = self.market.orders.at(key).order;
+            if self.would_trigger(&request_of(&order)) {
+                self.fire(order.id.0);
+                self.report(key, Note::of(ExecutionKind::New));
+            } else {
+                self.start(key);
+            }
+        }
+    }
+
+    /// Cancels a list.
+    pub(super) fn cancel_list(
+        &mut self,
+        account: AccountId,
+        list: ListRef,
+        cancel_id: ClientId,
+    ) -> Result<ListId, Refusal> {
+        if self.market.listing.status == SymbolStatus::Break {
+            return Err(Refusal::CancelMarketClosed);
+        }
+        let open = self.lists.find(account, self.symbol, list).ok_or(Refusal::UnknownOrder)?;
+        let list = open.list;
+        let key = list.orders().find_map(|(order, _)| self.market.place_of(order));
+        if let Some(key) = key {
+            self.end(key, Ending::Canceled(cancel_id));
+        }
+        self.drain();
+        Ok(list.id)
+    }
+}
