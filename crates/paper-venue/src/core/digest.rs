@@ -30,6 +30,11 @@ impl Core {
         let mut events = std::mem::take(&mut self.events);
         let mut changes = Changes::default();
         for event in &mut events {
+            if let Event::Execution(execution) = &*event
+                && let Some(listed) = self.listed_mut(execution.order.symbol)
+            {
+                listed.last_order_id = listed.last_order_id.max(execution.order.id.0);
+            }
             self.restored.translate(event);
             self.take_in(event, &mut changes);
         }
@@ -122,9 +127,10 @@ impl Core {
 
     fn take_level(&mut self, change: &LevelChange) {
         let Some(listed) = self.listed_mut(change.symbol) else { return };
+        let before = listed.update_id;
         listed.update_id = change.update_id;
         for batch in &mut listed.batches {
-            batch.add(change.update_id, change.side, change.ticks, change.lots);
+            batch.add(before, change.side, change.ticks, change.lots);
         }
     }
 

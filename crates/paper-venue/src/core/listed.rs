@@ -14,8 +14,9 @@ pub(crate) const ATOMS_PER_E8: i128 = 10_000;
 /// Changes of the book since the last depth message.
 #[derive(Debug, Default)]
 pub(crate) struct DepthBatch {
-    /// First and last update.
-    pub(crate) ids: Option<(u64, u64)>,
+    /// The last update that was sent; `None` before the first message.
+    pub(crate) sent: Option<u64>,
+    pub(crate) has_changes: bool,
     pub(crate) bids: BTreeMap<i64, i64>,
     pub(crate) asks: BTreeMap<i64, i64>,
 }
@@ -40,6 +41,8 @@ pub(crate) struct Listed {
     pub(crate) batches: [DepthBatch; 2],
     pub(crate) top: Top,
     pub(crate) update_id: u64,
+    /// The highest number of an order so far.
+    pub(crate) last_order_id: u64,
     /// The last snapshot of the book that may be given out stale: when it was taken, and its JSON.
     pub(crate) old_depth: Option<String>,
 }
@@ -47,8 +50,9 @@ pub(crate) struct Listed {
 // === impl DepthBatch ===
 
 impl DepthBatch {
-    pub(crate) fn add(&mut self, update_id: u64, side: Side, ticks: i64, lots: i64) {
-        self.ids = Some((self.ids.map_or(update_id, |(first, _)| first), update_id));
+    pub(crate) fn add(&mut self, before: u64, side: Side, ticks: i64, lots: i64) {
+        self.sent.get_or_insert(before);
+        self.has_changes = true;
         match side {
             Side::Buy => self.bids.insert(ticks, lots),
             Side::Sell => self.asks.insert(ticks, lots),
@@ -84,6 +88,7 @@ impl Listed {
             batches: [DepthBatch::default(), DepthBatch::default()],
             top: [None, None],
             update_id: listing.start.update_id.saturating_sub(1),
+            last_order_id: listing.start.order_id.0.saturating_sub(1),
             old_depth: None,
             listing,
         })

@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use domain::{Clock, Timestamp};
 use matching::{
-    AccountId, AccountSpec, AssetId, Command, Event, Exchange, Funding, Refusal, Reply, Side,
-    SymbolId,
+    AccountId, AccountSpec, AssetId, Command, Event, Exchange, Funding, Keep, ListId, Refusal,
+    Reply, Side, SymbolId, VenueLimits,
 };
 use tokio::sync::watch;
 
@@ -88,7 +88,15 @@ impl Core {
         let start = clock.now();
         let mut market = crate::market::open(&options.market, start, options)?;
         let (ledger, past, directory) = restore::read(options.state.as_deref())?;
-        let mut exchange = Exchange::new();
+        // The clients' own records are kept here; the exchange needs what it answers from.
+        let keep = Keep {
+            ended_orders: 100,
+            trades: 1,
+            prevented_matches: 1,
+            amendments: 1,
+            ended_lists: 100,
+        };
+        let mut exchange = Exchange::new(VenueLimits::default(), keep, ListId(restore::next_list(&past)));
         let mut events = Vec::new();
         let spec = AccountSpec { funding: Funding::Unlimited, trade_group: None, fees: None };
         let opened = exchange.apply(start, Command::OpenAccount(spec), &mut events);
@@ -219,8 +227,9 @@ impl Core {
     pub(crate) fn apply(&mut self, command: Command) -> Result<Reply, Refusal> {
         self.events.clear();
         let command = self.restored.inward(command);
+        let symbol = restore::symbol_of(&command);
         let reply = self.exchange.apply(self.now, command, &mut self.events);
-        let reply = reply.map(|reply| self.restored.outward(reply));
+        let reply = reply.map(|reply| self.restored.outward(symbol, reply));
         self.digest();
         reply
     }
@@ -287,5 +296,3 @@ impl Core {
     }
 }
 
-#[cfg(test)]
-mod tests;

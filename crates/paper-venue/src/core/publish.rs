@@ -39,7 +39,8 @@ pub(crate) fn levels(listed: &Listed, levels: impl IntoIterator<Item = (i64, i64
 }
 
 fn diff(listed: &Listed, batch: &DepthBatch, at: i64) -> String {
-    let (first, last) = batch.ids.unwrap_or_default();
+    let first = batch.sent.unwrap_or(0).saturating_add(1).min(listed.update_id);
+    let last = listed.update_id;
     Object::new()
         .str("e", "depthUpdate")
         .int("E", at)
@@ -243,7 +244,11 @@ impl Core {
             let slot = listed.batches.get_mut(usize::from(is_fast));
             let Some(batch) = slot.map(std::mem::take) else { continue };
             let symbol = listed.id;
-            if batch.ids.is_none() {
+            let sent = if batch.has_changes { Some(listed.update_id) } else { batch.sent };
+            if let Some(slot) = listed.batches.get_mut(usize::from(is_fast)) {
+                slot.sent = sent;
+            }
+            if !batch.has_changes {
                 continue;
             }
             let topic = Topic { symbol: Some(symbol), feed: Feed::Diff { is_fast } };

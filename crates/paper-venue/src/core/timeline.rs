@@ -149,12 +149,11 @@ impl Core {
     fn write_marks(&mut self) {
         for place in 0..self.listed.len() {
             let Some(listed) = self.listed.get(place) else { continue };
-            let next = self.exchange.next_ids(listed.id);
             let last = listed.tape.last();
             let entry = Entry::Mark {
                 symbol: listed.name.clone(),
-                order_id: next.order_id.0,
-                trade_id: next.trade_id,
+                order_id: listed.last_order_id,
+                trade_id: last.map_or(0, |trade| trade.id),
                 update_id: listed.update_id,
                 ticks: last.and_then(|trade| listed.ticks(trade.price).ok()).unwrap_or(0),
                 at: self.now.unix_nanos(),

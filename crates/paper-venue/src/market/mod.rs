@@ -1,0 +1,170 @@
+//! Where the orders come from that clients meet: simulated traders, or a recording.
+//!
+//! A market does one thing at a time when it is told to, by commands to the exchange; it has no
+//! clock and no task of its own, so the same events give the same fills at any speed.
+
+pub(crate) mod replay;
+pub(crate) mod sim;
+
+use std::fmt;
+
+use domain::Timestamp;
+use matching::{AccountId, Command, Event, Exchange, Listing, Refusal, Reply};
+
+use crate::options::{MarketOptions, Options, StartError};
+use replay::ReplayMarket;
+use sim::{SimMarket, SimSymbol};
+
+/// Where a market acts.
+#[derive(Debug)]
+pub(crate) struct Floor<'a> {
+    pub(crate) exchange: &'a mut Exchange,
+    pub(crate) events: &'a mut Vec<Event>,
+    pub(crate) at: Timestamp,
+    /// The account of its traders; it can spend anything.
+    pub(crate) house: AccountId,
+}
+
+/// A source of orders.
+pub(crate) trait Market: fmt::Debug + Send {
+    /// What it is, for people: `sim seed 7`.
+    fn description(&self) -> String;
+
+    /// Whether its source can be trusted, as JSON.
+    fn health(&self) -> String;
+
+    /// What can be traded in it.
+    fn listings(&self) -> Vec<Listing>;
+
+    /// Fills the first books.
+    fn open(&mut self, floor: &mut Floor<'_>) -> Result<(), String>;
+
+    /// When its next event happens; `None` when there is none.
+    fn next_at(&self) -> Option<Timestamp>;
+
+    /// Lets the next event happen.
+    fn step(&mut self, floor: &mut Floor<'_>);
+
+    /// Goes on near another price, where prices are made up.
+    fn set_price(&mut self, symbol: &str, ticks: i64);
+}
+
+/// A market where nothing happens; it only lists symbols.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+/// A market without other traders.
+#[derive(Debug)]
+struct Empty {
+    listings: Vec<Listing>,
+}
+
+/// Opens a market of these symbols.
+pub(crate) fn open(
+    market: &MarketOptions,
+    start: Timestamp,
+    options: &Options,
+) -> Result<Box<dyn Market>, StartError> {
+    let fail = |why: String| StartError::Market(why);
+    match market {
+        MarketOptions::Sim { seed, symbols } => {
+            let symbols = if symbols.is_empty() { SimSymbol::standard() } else { symbols.clone() };
+            let symbols = chosen(symbols, &options.symbols, |s| s.name())?;
+            let market = SimMarket::try_new(*seed, symbols).map_err(|error| fail(error.to_string()))?;
+            Ok(Box::new(market))
+        }
+        MarketOptions::Replay { files } => {
+            let model = options.queue_model;
+            let market = ReplayMarket::try_new(files, (model, start), &options.symbols);
+            Ok(Box::new(market.map_err(|error| fail(error.to_string()))?))
+        }
+        MarketOptions::Empty => {
+            let symbols = chosen(SimSymbol::standard(), &options.symbols, |s| s.name())?;
+            let listings = symbols.iter().map(SimSymbol::listing).collect::<Result<_, _>>();
+            let listings = listings.map_err(|error| fail(error.to_string()))?;
+            Ok(Box::new(Empty { listings }))
+        }
+    }
+}
+
+/// Those of the symbols that were asked for; all when none was.
+fn chosen<T>(
+    all: Vec<T>,
+    names: &[String],
+    name: impl Fn(&T) -> String,
+) -> Result<Vec<T>, StartError> {
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let known: Vec<String> = all.iter().map(&name).collect();
+    if let Some(unknown) = names.iter().find(|wanted| !known.contains(wanted)) {
+        let known = known.join(", ");
+        return Err(StartError::Market(format!("symbol {unknown:?} is not there; there are {known}")));
+    }
+    Ok(all.into_iter().filter(|one| names.contains(&name(one))).collect())
+}
+
+// === impl Floor ===
+
+impl Floor<'_> {
+    /// Gives the exchange a command.
+    pub(crate) fn apply(&mut self, command: Command) -> Result<Reply, Refusal> {
+        self.exchange.apply(self.at, command, self.events)
+    }
+}
+
+// === impl Closed ===
+
+impl Market for Closed {
+    fn description(&self) -> String {
+        "closed".to_owned()
+    }
+
+    fn health(&self) -> String {
+        "{}".to_owned()
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        Vec::new()
+    }
+
+    fn open(&mut self, _floor: &mut Floor<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn step(&mut self, _floor: &mut Floor<'_>) {}
+
+    fn set_price(&mut self, _symbol: &str, _ticks: i64) {}
+}
+
+// === impl Empty ===
+
+impl Market for Empty {
+    fn description(&self) -> String {
+        "empty".to_owned()
+    }
+
+    fn health(&self) -> String {
+        "{\"state\":\"live\"}".to_owned()
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        self.listings.clone()
+    }
+
+    fn open(&mut self, _floor: &mut Floor<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn step(&mut self, _floor: &mut Floor<'_>) {}
+
+    fn set_price(&mut self, _symbol: &str, _ticks: i64) {}
+}
