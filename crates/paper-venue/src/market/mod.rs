@@ -1,189 +1,170 @@
-//! The markets that the paper venue trades on: a simulated one and a recorded one.
+//! Where the orders come from that clients meet: simulated traders, or a recording.
 //!
-//! A [`Market`] counts in whole ticks and lots and moves one event at a time when it is told to;
-//! it has no clock and no task of its own. Whoever drives it decides how fast time passes, so the
-//! same events give the same fills at any speed.
+//! A market does one thing at a time when it is told to, by commands to the exchange; it has no
+//! clock and no task of its own, so the same events give the same fills at any speed.
+
+pub(crate) mod replay;
+pub(crate) mod sim;
 
 use std::fmt;
 
-use domain::{Instrument, Liquidity, OrderId, Side, Timestamp};
-use matching::{Kind, Level, Rejection, Removal};
+use domain::Timestamp;
+use matching::{AccountId, Command, Event, Exchange, Listing, Refusal, Reply};
 
-pub mod replay;
-pub mod sim;
+use crate::options::{MarketOptions, Options, StartError};
+use replay::ReplayMarket;
+use sim::{SimMarket, SimSymbol};
 
-/// Where the other orders come from.
-pub trait Market: fmt::Debug + Send {
+/// Where a market acts.
+#[derive(Debug)]
+pub(crate) struct Floor<'a> {
+    pub(crate) exchange: &'a mut Exchange,
+    pub(crate) events: &'a mut Vec<Event>,
+    pub(crate) at: Timestamp,
+    /// The account of its traders; it can spend anything.
+    pub(crate) house: AccountId,
+}
+
+/// A source of orders.
+pub(crate) trait Market: fmt::Debug + Send {
     /// What it is, for people: `sim seed 7`.
     fn description(&self) -> String;
 
-    /// What can be traded; an instrument is named by its place in this list.
-    fn instruments(&self) -> &[Instrument];
+    /// Whether its source can be trusted, as JSON.
+    fn health(&self) -> String;
 
-    /// When the next event happens, by the market's clock; `None` when there is none.
+    /// What can be traded in it.
+    fn listings(&self) -> Vec<Listing>;
+
+    /// Fills the first books.
+    fn open(&mut self, floor: &mut Floor<'_>) -> Result<(), String>;
+
+    /// When its next event happens; `None` when there is none.
     fn next_at(&self) -> Option<Timestamp>;
 
-    /// The time of the last event, by the market's clock.
-    fn time(&self) -> Timestamp;
+    /// Lets the next event happen.
+    fn step(&mut self, floor: &mut Floor<'_>);
 
-    /// Lets the next event happen. Does nothing at the end.
-    fn step(&mut self, out: &mut Vec<Output>);
-
-    /// Puts one of our orders in.
-    fn place(&mut self, order: OwnOrder, out: &mut Vec<Output>);
-
-    /// Takes one of our orders out; silent when it does not rest.
-    fn cancel(&mut self, instrument: usize, id: OrderId, out: &mut Vec<Output>);
-
-    /// What an order would trade with now, level by level.
-    fn preview(&self, order: &OwnOrder) -> Vec<Level>;
-
-    /// The best `levels` of both sides.
-    fn depth(&self, instrument: usize, levels: usize) -> Depth;
-
-    /// Whether the book of an instrument can be trusted.
-    fn feed(&self, instrument: usize) -> Feed;
-
-    /// What went wrong with the source so far.
-    fn faults(&self) -> Faults;
-
-    /// Numbers our next trade in an instrument.
-    fn set_next_trade_id(&mut self, instrument: usize, trade_id: u64);
-
-    /// The number that our next trade in an instrument will have at least.
-    fn next_trade_id(&self, instrument: usize) -> u64;
+    /// Goes on near another price, where prices are made up.
+    fn set_price(&mut self, symbol: &str, ticks: i64);
 }
 
-/// One of our orders on its way into a market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OwnOrder {
-    /// Its instrument, as a place in [`Market::instruments`].
-    pub instrument: usize,
-    /// Its number; less than 2^63.
-    pub id: OrderId,
-    /// Buy or sell.
-    pub side: Side,
-    /// How many lots.
-    pub lots: i64,
-    /// Market or limit.
-    pub kind: Kind,
+/// A market where nothing happens; it only lists symbols.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+/// A market without other traders.
+#[derive(Debug)]
+struct Empty {
+    listings: Vec<Listing>,
 }
 
-/// The book at one moment, best first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Depth {
-    /// The last change it contains.
-    pub update_id: u64,
-    /// Buyers.
-    pub bids: Vec<Level>,
-    /// Sellers.
-    pub asks: Vec<Level>,
+/// Opens a market of these symbols.
+pub(crate) fn open(
+    market: &MarketOptions,
+    start: Timestamp,
+    options: &Options,
+) -> Result<Box<dyn Market>, StartError> {
+    let fail = |why: String| StartError::Market(why);
+    match market {
+        MarketOptions::Sim { seed, symbols } => {
+            let symbols = if symbols.is_empty() { SimSymbol::standard() } else { symbols.clone() };
+            let symbols = chosen(symbols, &options.symbols, |s| s.name())?;
+            let market = SimMarket::try_new(*seed, symbols).map_err(|error| fail(error.to_string()))?;
+            Ok(Box::new(market))
+        }
+        MarketOptions::Replay { files } => {
+            let model = options.queue_model;
+            let market = ReplayMarket::try_new(files, (model, start), &options.symbols);
+            Ok(Box::new(market.map_err(|error| fail(error.to_string()))?))
+        }
+        MarketOptions::Empty => {
+            let symbols = chosen(SimSymbol::standard(), &options.symbols, |s| s.name())?;
+            let listings = symbols.iter().map(SimSymbol::listing).collect::<Result<_, _>>();
+            let listings = listings.map_err(|error| fail(error.to_string()))?;
+            Ok(Box::new(Empty { listings }))
+        }
+    }
 }
 
-/// Whether the book of an instrument can be trusted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Feed {
-    /// It is up to date.
-    Live,
-    /// No snapshot has arrived yet.
-    NotSynced,
-    /// Updates are missing, and no snapshot has arrived since.
-    Gap {
-        /// The update that was due.
-        expected: u64,
-        /// The update that came.
-        found: u64,
-    },
-    /// The source cannot be read any further.
-    Broken {
-        /// What happened, with the file and the line.
-        why: String,
-    },
-    /// The recording is over.
-    Ended,
+/// Those of the symbols that were asked for; all when none was.
+fn chosen<T>(
+    all: Vec<T>,
+    names: &[String],
+    name: impl Fn(&T) -> String,
+) -> Result<Vec<T>, StartError> {
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let known: Vec<String> = all.iter().map(&name).collect();
+    if let Some(unknown) = names.iter().find(|wanted| !known.contains(wanted)) {
+        let known = known.join(", ");
+        return Err(StartError::Market(format!("symbol {unknown:?} is not there; there are {known}")));
+    }
+    Ok(all.into_iter().filter(|one| names.contains(&name(one))).collect())
 }
 
-/// What went wrong with a market's source.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Faults {
-    /// Lines that could not be understood.
-    pub bad_lines: u64,
-    /// The first of them, each with file, line number and reason.
-    pub bad_line_samples: Vec<String>,
-    /// Times that updates were missing.
-    pub gaps: u64,
+// === impl Floor ===
+
+impl Floor<'_> {
+    /// Gives the exchange a command.
+    pub(crate) fn apply(&mut self, command: Command) -> Result<Reply, Refusal> {
+        self.exchange.apply(self.at, command, self.events)
+    }
 }
 
-/// What a market says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// In which instrument, as a place in [`Market::instruments`].
-    pub instrument: usize,
-    /// When, by the market's clock.
-    pub at: Timestamp,
-    /// What happened.
-    pub kind: OutputKind,
+// === impl Closed ===
+
+impl Market for Closed {
+    fn description(&self) -> String {
+        "closed".to_owned()
+    }
+
+    fn health(&self) -> String {
+        "{}".to_owned()
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        Vec::new()
+    }
+
+    fn open(&mut self, _floor: &mut Floor<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn step(&mut self, _floor: &mut Floor<'_>) {}
+
+    fn set_price(&mut self, _symbol: &str, _ticks: i64) {}
 }
 
-/// What happened in a market.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OutputKind {
-    /// Two orders met.
-    Trade {
-        /// Number of the trade.
-        trade_id: u64,
-        /// At which price.
-        ticks: i64,
-        /// How many lots.
-        lots: i64,
-        /// What the order did that came second.
-        taker: Side,
-    },
-    /// The best prices are these now.
-    Top {
-        /// The change of the book they belong to.
-        update_id: u64,
-        /// Best buyer.
-        bid: Option<Level>,
-        /// Best seller.
-        ask: Option<Level>,
-    },
-    /// Levels hold this now; zero lots means gone.
-    Depth {
-        /// First change in this event.
-        update_id_first: u64,
-        /// Last change in it.
-        update_id_last: u64,
-        /// Levels of buyers.
-        bids: Vec<Level>,
-        /// Levels of sellers.
-        asks: Vec<Level>,
-    },
-    /// One of our orders traded.
-    OwnTrade {
-        /// Which order.
-        id: OrderId,
-        /// Number of the trade.
-        trade_id: u64,
-        /// At which price.
-        ticks: i64,
-        /// How many lots.
-        lots: i64,
-        /// Who was there first.
-        liquidity: Liquidity,
-    },
-    /// One of our orders ended with lots left.
-    OwnEnded {
-        /// Which order.
-        id: OrderId,
-        /// Why.
-        why: Removal,
-    },
-    /// One of our orders was turned down.
-    OwnRejected {
-        /// Which order.
-        id: OrderId,
-        /// Why.
-        why: Rejection,
-    },
+// === impl Empty ===
+
+impl Market for Empty {
+    fn description(&self) -> String {
+        "empty".to_owned()
+    }
+
+    fn health(&self) -> String {
+        "{\"state\":\"live\"}".to_owned()
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        self.listings.clone()
+    }
+
+    fn open(&mut self, _floor: &mut Floor<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn next_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn step(&mut self, _floor: &mut Floor<'_>) {}
+
+    fn set_price(&mut self, _symbol: &str, _ticks: i64) {}
 }

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use domain::Side;
-use matching::Level;
+use matching::PriceLevel as Level;
 
 use super::parse::Message;
 

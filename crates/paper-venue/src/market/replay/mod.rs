@@ -1,65 +1,62 @@
 //! A recorded market: captures of Binance's Spot streams, with our orders laid over them.
 //!
 //! A capture is a gzip file of lines `<received, ns> <message>`; a message is a depth diff, a
-//! trade, a best-price ticker, or the depth snapshot that the diffs build on. Files of one
-//! instrument continue each other; instruments are merged by receive time, which is the market's
-//! clock here. How our orders trade is said in `overlay`, how the book is kept in `book`.
+//! trade, a best-price ticker, or the depth snapshot that the diffs build on. Files of one symbol
+//! continue each other; symbols are merged by receive time. The recording starts when the venue
+//! does and runs at its own pace. How our orders trade is the exchange's part
+//! ([`matching::Liquidity::External`]); the recorded orders do not react to ours.
 //!
 //! # Invariants
 //!
 //! * A line that is not understood is counted, named with file and line, and skipped.
-//! * A gap in the updates, a damaged file or the end of the recording makes the feed not live; no
-//!   order of ours trades then, and nothing loops.
+//! * A gap in the updates, a damaged file or the end of the recording makes the book unknown; no
+//!   order of ours trades then.
 //! * Market time never goes back.
 
 mod book;
 mod capture;
-mod overlay;
 mod parse;
 
 use std::path::PathBuf;
 
-use domain::{Instrument, OrderId, Side, Timestamp};
-use matching::{Level, Removal};
+use domain::{Side, Timestamp};
+use matching::{Command, External, Liquidity, Listing, PriceLevel, QueueModel, SymbolId};
 use thiserror::Error;
 
-use super::{Depth, Faults, Feed, Market, Output, OutputKind, OwnOrder};
-use book::{Changed, RecordedBook, Sync};
-use capture::Capture;
-pub use capture::CaptureError;
-use overlay::Overlay;
+use super::sim::{SimError, SimSymbol};
+use super::{Floor, Market};
+use crate::protocol::{Array, Object};
+use book::{RecordedBook, Sync};
+use capture::{Capture, CaptureError};
 use parse::{Grid, Message, Record};
 
 /// How many bad lines are kept word for word; all are counted.
-pub const BAD_LINE_SAMPLES_MAX: usize = 16;
+const BAD_LINE_SAMPLES_MAX: usize = 16;
 
-/// The recording of one instrument.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recording {
-    /// What was recorded.
-    pub instrument: Instrument,
-    /// Its files, each continuing the one before.
-    pub files: Vec<PathBuf>,
-}
+/// Lines that are read to find out which symbol a file is about.
+const LINES_TO_SYMBOL_MAX: usize = 100;
 
 /// Why a recording cannot be replayed.
 #[derive(Debug, Error)]
-pub enum ReplayError {
+pub(crate) enum ReplayError {
     /// Nothing to replay.
-    #[error("a replay needs at least one recording with at least one file")]
-    NoRecording,
-    /// One instrument twice.
-    #[error("{symbol} has two recordings; list its files in one")]
-    Twice {
-        /// Which one.
-        symbol: String,
-    },
-    /// The grid of the instrument is finer than the recording.
-    #[error("{symbol}: tick or step size is finer than the eighth decimal place")]
-    Grid {
-        /// Of which instrument.
-        symbol: String,
-    },
+    #[error("a replay needs at least one file")]
+    NoFile,
+    /// No line names a symbol.
+    #[error("{0}: the first 100 lines name no symbol")]
+    NoSymbol(String),
+    /// The symbol's grid is not known.
+    #[error("{path} is a recording of {symbol}; there are rules for {known}")]
+    UnknownSymbol { path: String, symbol: String, known: String },
+    /// Something else was asked for.
+    #[error("symbol {0:?} is not recorded in these files")]
+    NotRecorded(String),
+    /// The grid of the symbol is finer than the recording.
+    #[error("{0}: tick or step size is finer than the eighth decimal place")]
+    Grid(String),
+    /// The rules of a symbol are impossible.
+    #[error(transparent)]
+    Symbol(#[from] SimError),
     /// A file cannot be read.
     #[error(transparent)]
     Capture(#[from] CaptureError),
@@ -67,161 +64,154 @@ pub enum ReplayError {
 
 /// The recorded market.
 #[derive(Debug)]
-pub struct ReplayMarket {
-    instruments: Vec<Instrument>,
+pub(crate) struct ReplayMarket {
     tapes: Vec<Tape>,
     time: Timestamp,
+    /// From the recorder's clock to the venue's, in nanoseconds.
+    shift: i64,
 }
 
-/// One instrument on its way through its recording.
+/// One symbol on its way through its recording.
 #[derive(Debug)]
 struct Tape {
-    symbol: String,
+    id: SymbolId,
+    listing: Listing,
     grid: Grid,
     capture: Capture,
     next: Option<Record>,
     broken: Option<String>,
     book: RecordedBook,
-    overlay: Overlay,
-    top: (Option<Level>, Option<Level>),
+    is_live: bool,
     bad_lines: u64,
     bad_line_samples: Vec<String>,
+}
+
+fn symbol_of(path: &PathBuf) -> Result<String, ReplayError> {
+    let mut capture = Capture::open(std::slice::from_ref(path))?;
+    for _ in 0..LINES_TO_SYMBOL_MAX {
+        match capture.next_line()? {
+            Some(line) => {
+                if let Some(symbol) = parse::symbol_of(line) {
+                    return Ok(symbol);
+                }
+            }
+            None => break,
+        }
+    }
+    Err(ReplayError::NoSymbol(path.display().to_string()))
 }
 
 // === impl ReplayMarket ===
 
 impl ReplayMarket {
     /// Opens every recording and reads up to its first message.
-    ///
-    /// # Errors
-    /// [`ReplayError`] when a file is missing or no gzip file, or an instrument does not fit.
-    pub fn try_new(recordings: &[Recording]) -> Result<Self, ReplayError> {
-        if recordings.is_empty() || recordings.iter().any(|r| r.files.is_empty()) {
-            return Err(ReplayError::NoRecording);
-        }
-        let mut tapes: Vec<Tape> = Vec::with_capacity(recordings.len());
-        for recording in recordings {
-            let symbol = recording.instrument.symbol.to_string();
-            if tapes.iter().any(|tape| tape.symbol == symbol) {
-                return Err(ReplayError::Twice { symbol });
+    pub(crate) fn try_new(
+        files: &[PathBuf],
+        how: (QueueModel, Timestamp),
+        wanted: &[String],
+    ) -> Result<Self, ReplayError> {
+        let (model, start) = how;
+        let mut recordings: Vec<(String, Vec<PathBuf>)> = Vec::new();
+        for path in files {
+            let symbol = symbol_of(path)?;
+            match recordings.iter_mut().find(|(name, _)| *name == symbol) {
+                Some((_, files)) => files.push(path.clone()),
+                None => recordings.push((symbol, vec![path.clone()])),
             }
-            tapes.push(Tape::open(recording)?);
         }
-        let instruments = recordings.iter().map(|r| r.instrument.clone()).collect();
-        let mut market = Self { instruments, tapes, time: Timestamp::from_unix_nanos(0) };
-        market.time = market.next_at().unwrap_or(market.time);
+        for name in wanted {
+            if !recordings.iter().any(|(symbol, _)| symbol == name) {
+                return Err(ReplayError::NotRecorded(name.clone()));
+            }
+        }
+        recordings.retain(|(symbol, _)| wanted.is_empty() || wanted.contains(symbol));
+        let mut tapes = Vec::new();
+        for (place, (symbol, files)) in (0..).zip(&recordings) {
+            tapes.push(Tape::open(SymbolId(place), symbol, files, model)?);
+        }
+        if tapes.is_empty() {
+            return Err(ReplayError::NoFile);
+        }
+        let mut market = Self { tapes, time: start, shift: 0 };
+        let first = market.earliest().map_or(start, |(at, _)| at);
+        market.shift = start.unix_nanos().saturating_sub(first.unix_nanos());
         Ok(market)
     }
 
-    /// The instrument whose next message is the earliest; the first listed of equal ones.
-    fn earliest(&self) -> Option<usize> {
+    /// The symbol whose next message is the earliest; the first listed of equal ones.
+    fn earliest(&self) -> Option<(Timestamp, usize)> {
         let times = self.tapes.iter().enumerate();
-        let times = times.filter_map(|(i, tape)| tape.next.as_ref().map(|r| (r.received, i)));
-        times.min().map(|(_, i)| i)
+        times.filter_map(|(i, tape)| tape.next.as_ref().map(|r| (r.received, i))).min()
     }
 }
 
 impl Market for ReplayMarket {
     fn description(&self) -> String {
-        let symbols: Vec<&str> = self.tapes.iter().map(|tape| tape.symbol.as_str()).collect();
+        let symbols: Vec<&str> = self.tapes.iter().map(|tape| tape.listing.symbol.as_str()).collect();
         format!("replay of {}", symbols.join(", "))
     }
 
-    fn instruments(&self) -> &[Instrument] {
-        &self.instruments
+    fn health(&self) -> String {
+        Array::of(self.tapes.iter().map(Tape::health))
+    }
+
+    fn listings(&self) -> Vec<Listing> {
+        self.tapes.iter().map(|tape| tape.listing.clone()).collect()
+    }
+
+    fn open(&mut self, _floor: &mut Floor<'_>) -> Result<(), String> {
+        Ok(())
     }
 
     fn next_at(&self) -> Option<Timestamp> {
-        let next = self.tapes.get(self.earliest()?)?.next.as_ref()?;
-        Some(next.received.max(self.time))
+        let (received, _) = self.earliest()?;
+        let at = received.unix_nanos().saturating_add(self.shift);
+        Some(Timestamp::from_unix_nanos(at).max(self.time))
     }
 
-    fn time(&self) -> Timestamp {
-        self.time
-    }
-
-    fn step(&mut self, out: &mut Vec<Output>) {
-        let Some(instrument) = self.earliest() else { return };
-        let Some(tape) = self.tapes.get_mut(instrument) else { return };
+    fn step(&mut self, floor: &mut Floor<'_>) {
+        self.time = floor.at;
+        let Some((_, place)) = self.earliest() else { return };
+        let Some(tape) = self.tapes.get_mut(place) else { return };
         let Some(record) = tape.next.take() else { return };
-        self.time = self.time.max(record.received);
-        let at = self.time;
-        let mut kinds = Vec::new();
-        tape.apply(record.message, &mut kinds);
+        tape.hear(record.message, floor);
         tape.advance();
-        out.extend(kinds.into_iter().map(|kind| Output { instrument, at, kind }));
-    }
-
-    fn place(&mut self, order: OwnOrder, out: &mut Vec<Output>) {
-        let (instrument, at) = (order.instrument, self.time);
-        let Some(tape) = self.tapes.get_mut(instrument) else { return };
-        let live = tape.feed() == Feed::Live;
-        let mut kinds = Vec::new();
-        tape.overlay.place(&tape.book, live, &order, &mut kinds);
-        out.extend(kinds.into_iter().map(|kind| Output { instrument, at, kind }));
-    }
-
-    fn cancel(&mut self, instrument: usize, id: OrderId, out: &mut Vec<Output>) {
-        let at = self.time;
-        let Some(tape) = self.tapes.get_mut(instrument) else { return };
-        if tape.overlay.cancel(id) {
-            let kind = OutputKind::OwnEnded { id, why: Removal::Canceled };
-            out.push(Output { instrument, at, kind });
+        if tape.next.is_none() {
+            tape.lose(floor);
         }
     }
 
-    fn preview(&self, order: &OwnOrder) -> Vec<Level> {
-        let tape = self.tapes.get(order.instrument);
-        tape.map_or_else(Vec::new, |tape| tape.overlay.preview(&tape.book, order))
-    }
-
-    fn depth(&self, instrument: usize, levels: usize) -> Depth {
-        let Some(tape) = self.tapes.get(instrument) else { return Depth::default() };
-        let side = |side| tape.overlay.available(&tape.book, side).take(levels).collect();
-        Depth { update_id: tape.book.update_id(), bids: side(Side::Buy), asks: side(Side::Sell) }
-    }
-
-    fn feed(&self, instrument: usize) -> Feed {
-        self.tapes.get(instrument).map_or(Feed::NotSynced, Tape::feed)
-    }
-
-    fn faults(&self) -> Faults {
-        let mut faults = Faults::default();
-        for tape in &self.tapes {
-            faults.bad_lines = faults.bad_lines.saturating_add(tape.bad_lines);
-            faults.gaps = faults.gaps.saturating_add(tape.book.gaps());
-            faults.bad_line_samples.extend(tape.bad_line_samples.iter().cloned());
-        }
-        faults
-    }
-
-    fn set_next_trade_id(&mut self, instrument: usize, trade_id: u64) {
-        if let Some(tape) = self.tapes.get_mut(instrument) {
-            tape.overlay.set_next_trade_id(trade_id);
-        }
-    }
-
-    fn next_trade_id(&self, instrument: usize) -> u64 {
-        self.tapes.get(instrument).map_or(1, |tape| tape.overlay.next_trade_id())
-    }
+    fn set_price(&mut self, _symbol: &str, _ticks: i64) {}
 }
 
 // === impl Tape ===
 
 impl Tape {
-    fn open(recording: &Recording) -> Result<Self, ReplayError> {
-        let symbol = recording.instrument.symbol.to_string();
-        let grid = Grid::of(&recording.instrument)
-            .ok_or_else(|| ReplayError::Grid { symbol: symbol.clone() })?;
+    fn open(
+        id: SymbolId,
+        symbol: &str,
+        files: &[PathBuf],
+        model: QueueModel,
+    ) -> Result<Self, ReplayError> {
+        let known = SimSymbol::standard();
+        let Some(rules) = known.iter().find(|rules| rules.name() == symbol) else {
+            let names: Vec<String> = known.iter().map(SimSymbol::name).collect();
+            let path = files.first().map(|path| path.display().to_string()).unwrap_or_default();
+            let (symbol, known) = (symbol.to_owned(), names.join(", "));
+            return Err(ReplayError::UnknownSymbol { path, symbol, known });
+        };
+        let mut listing = rules.listing()?;
+        listing.liquidity = Liquidity::External(model);
+        let grid = Grid::of(&listing).ok_or_else(|| ReplayError::Grid(symbol.to_owned()))?;
         let mut tape = Self {
-            symbol,
+            id,
+            listing,
             grid,
-            capture: Capture::open(&recording.files)?,
+            capture: Capture::open(files)?,
             next: None,
             broken: None,
             book: RecordedBook::new(),
-            overlay: Overlay::new(),
-            top: (None, None),
+            is_live: false,
             bad_lines: 0,
             bad_line_samples: Vec::new(),
         };
@@ -229,23 +219,39 @@ impl Tape {
         Ok(tape)
     }
 
-    fn feed(&self) -> Feed {
-        if let Some(why) = &self.broken {
-            return Feed::Broken { why: why.clone() };
+    fn health(&self) -> String {
+        let (state, detail) = if let Some(why) = &self.broken {
+            ("broken", why.clone())
+        } else {
+            match self.book.sync() {
+                Sync::Gap { expected, found } => {
+                    ("gap", format!("update {expected} was due, {found} came"))
+                }
+                Sync::Waiting | Sync::Live if self.next.is_none() => ("ended", String::new()),
+                Sync::Waiting => ("waiting", "no snapshot yet".to_owned()),
+                Sync::Live => ("live", String::new()),
+            }
+        };
+        let mut samples = Array::new();
+        for sample in &self.bad_line_samples {
+            samples.str(sample);
         }
-        match self.book.sync() {
-            Sync::Gap { expected, found } => Feed::Gap { expected, found },
-            Sync::Waiting | Sync::Live if self.next.is_none() => Feed::Ended,
-            Sync::Waiting => Feed::NotSynced,
-            Sync::Live => Feed::Live,
-        }
+        Object::new()
+            .str("symbol", self.listing.symbol.as_str())
+            .str("state", state)
+            .str("detail", &detail)
+            .int("bad_lines", self.bad_lines)
+            .raw("bad_line_samples", &samples.end())
+            .int("gaps", self.book.gaps())
+            .end()
     }
 
     /// Reads on to the next line that can be understood.
     fn advance(&mut self) {
         while self.next.is_none() && self.broken.is_none() {
+            let symbol = self.listing.symbol.as_str();
             let parsed = match self.capture.next_line() {
-                Ok(Some(line)) => parse::record(line, &self.symbol, self.grid),
+                Ok(Some(line)) => parse::record(line, symbol, self.grid),
                 Ok(None) => return,
                 Err(error) => {
                     self.broken = Some(error.to_string());
@@ -264,50 +270,54 @@ impl Tape {
         }
     }
 
-    fn apply(&mut self, message: Message, out: &mut Vec<OutputKind>) {
-        if let Message::Trade { trade_id, ticks, lots, taker } = message {
-            if self.book.sync() == Sync::Live {
-                self.overlay.on_trade(Level { ticks, lots }, taker, out);
+    /// Tells the exchange; what it refuses counts as a bad line.
+    fn tell(&mut self, data: External, floor: &mut Floor<'_>) {
+        if let Err(refusal) = floor.apply(Command::External { symbol: self.id, data }) {
+            self.bad_lines = self.bad_lines.saturating_add(1);
+            if self.bad_line_samples.len() < BAD_LINE_SAMPLES_MAX {
+                self.bad_line_samples.push(format!("{}: {refusal}", self.capture.place()));
             }
-            out.push(OutputKind::Trade { trade_id, ticks, lots, taker });
+        }
+    }
+
+    /// The book is unknown from now on.
+    fn lose(&mut self, floor: &mut Floor<'_>) {
+        if self.is_live {
+            self.is_live = false;
+            self.tell(External::Reset, floor);
+        }
+    }
+
+    fn hear(&mut self, message: Message, floor: &mut Floor<'_>) {
+        if let Message::Trade { ticks, lots, taker, .. } = message {
+            if self.book.sync() == Sync::Live && lots > 0 {
+                self.tell(External::Trade { ticks, lots, taker_side: taker }, floor);
+            }
             return;
         }
-        let before = self.book.update_id();
+        let is_snapshot = matches!(message, Message::Snapshot { .. });
         let changed = self.book.apply(message);
         if self.book.sync() != Sync::Live {
+            self.lose(floor);
             return;
         }
-        self.overlay.on_change(&self.book, &changed, out);
-        let top = (self.best(Side::Buy), self.best(Side::Sell));
-        if top != self.top {
-            self.top = top;
-            let update_id = self.book.update_id();
-            out.push(OutputKind::Top { update_id, bid: top.0, ask: top.1 });
-        }
-        self.publish_depth(before, &changed, out);
-    }
-
-    /// Says which levels hold another quantity now.
-    fn publish_depth(&self, before: u64, changed: &Changed, out: &mut Vec<OutputKind>) {
-        if changed.is_empty() {
+        let update_id = self.book.update_id();
+        if is_snapshot || !self.is_live {
+            self.is_live = true;
+            let bids = self.book.levels(Side::Buy).collect();
+            let asks = self.book.levels(Side::Sell).collect();
+            self.tell(External::Snapshot { update_id, bids, asks }, floor);
             return;
         }
-        let levels = |wanted: Side| -> Vec<Level> {
-            let places = changed.iter().filter(|(side, _)| *side == wanted);
-            places
-                .map(|(_, ticks)| Level { ticks: *ticks, lots: self.book.lots(wanted, *ticks) })
-                .collect()
-        };
-        let update_id_last = self.book.update_id();
-        let update_id_first = before.saturating_add(1).min(update_id_last);
-        let (bids, asks) = (levels(Side::Buy), levels(Side::Sell));
-        out.push(OutputKind::Depth { update_id_first, update_id_last, bids, asks });
-    }
-
-    fn best(&self, side: Side) -> Option<Level> {
-        self.book.levels(side).next()
+        // Levels that go away come first, so that the book is not crossed in between.
+        let levels = changed.into_iter().map(|(side, ticks)| {
+            let lots = self.book.lots(side, ticks);
+            (side, PriceLevel { ticks, lots })
+        });
+        let mut levels: Vec<_> = levels.collect();
+        levels.sort_by_key(|(_, level)| level.lots > 0);
+        for (side, level) in levels {
+            self.tell(External::Level { update_id, side, level }, floor);
+        }
     }
 }
-
-#[cfg(test)]
-mod tests;

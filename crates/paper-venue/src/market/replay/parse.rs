@@ -5,8 +5,8 @@
 //! means that the recording and the instrument do not belong together. A quantity off the grid is
 //! rounded down, because real books do display a few such sums, and less is never too kind to us.
 
-use domain::{Decimal, Instrument, Side, Timestamp};
-use matching::Level;
+use domain::{Decimal, Side, Timestamp};
+use matching::{Listing, PriceLevel as Level};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -123,10 +123,10 @@ struct TickerWire<'a> {
 // === impl Grid ===
 
 impl Grid {
-    /// The grid of an instrument; `None` when it is finer than the wire format.
-    pub(super) fn of(instrument: &Instrument) -> Option<Self> {
-        let tick = eighths(instrument.tick_size.decimal())?;
-        let step = eighths(instrument.step_size.decimal())?;
+    /// The grid of a symbol; `None` when it is finer than the wire format.
+    pub(super) fn of(listing: &Listing) -> Option<Self> {
+        let tick = eighths(listing.tick.decimal())?;
+        let step = eighths(listing.step.decimal())?;
         Some(Self { tick, step })
     }
 
@@ -176,6 +176,13 @@ fn fixed(text: &str) -> Option<i64> {
     }
     let missing = u32::try_from(8 - fraction.len()).ok()?;
     value.checked_mul(10_i64.checked_pow(missing)?)
+}
+
+/// The symbol that a line is about; a snapshot does not say.
+pub(super) fn symbol_of(line: &[u8]) -> Option<String> {
+    let space = line.iter().position(|byte| *byte == b' ')?;
+    let combined: Combined<'_> = serde_json::from_slice(line.get(space.saturating_add(1)..)?).ok()?;
+    combined.stream.split('@').next().map(str::to_uppercase)
 }
 
 /// Understands a line of a recording of `symbol`.

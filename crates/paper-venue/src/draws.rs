@@ -13,7 +13,7 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The numbers of one event.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Draws {
+pub(crate) struct Draws {
     key: u64,
     count: u64,
 }
@@ -27,18 +27,19 @@ const fn mix(value: u64) -> u64 {
 // === impl Draws ===
 
 impl Draws {
-    pub(super) const fn new(seed: u64, event: u64) -> Self {
+    pub(crate) const fn new(seed: u64, event: u64) -> Self {
         let event = mix(event.wrapping_mul(GOLDEN).wrapping_add(GOLDEN));
         Self { key: mix(seed.wrapping_add(GOLDEN)) ^ event, count: 0 }
     }
 
-    fn bits(&mut self) -> u64 {
+    /// 64 bits.
+    pub(crate) fn bits(&mut self) -> u64 {
         self.count = self.count.wrapping_add(1);
         mix(self.key.wrapping_add(self.count.wrapping_mul(GOLDEN)))
     }
 
     /// Uniform above 0 and up to 1.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         // The upper 53 bits, in two parts that `f64` holds exactly.
         let bits = self.bits();
         let upper = u32::try_from(bits >> 32).unwrap_or(u32::MAX);
@@ -48,23 +49,23 @@ impl Draws {
     }
 
     /// True with this probability.
-    pub(super) fn chance(&mut self, probability: f64) -> bool {
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.unit() <= probability
     }
 
     /// Uniform from 0 up to `count` less one; zero when `count` is.
-    pub(super) fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.bits() % count).unwrap_or(0)
     }
 
     /// Exponential with mean 1.
-    pub(super) fn exponential(&mut self) -> f64 {
+    pub(crate) fn exponential(&mut self) -> f64 {
         -ln(self.unit())
     }
 
     /// Standard normal by Marsaglia's polar method (Marsaglia and Bray, 1964).
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         loop {
             let (u, v) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
             let s = u * u + v * v;
@@ -75,13 +76,13 @@ impl Draws {
     }
 
     /// Pareto with the smallest value 1 and this tail exponent, cut off at `max`.
-    pub(super) fn pareto(&mut self, tail: f64, max: f64) -> f64 {
+    pub(crate) fn pareto(&mut self, tail: f64, max: f64) -> f64 {
         exp(self.exponential() / tail).min(max)
     }
 }
 
 /// Natural logarithm of a positive normal number.
-pub(super) fn ln(x: f64) -> f64 {
+pub(crate) fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let raw = i32::try_from((bits >> 52) & 0x7ff).unwrap_or(0);
     // Mantissa in 1..2, then moved to around 1 so that the series is short.
@@ -98,7 +99,7 @@ pub(super) fn ln(x: f64) -> f64 {
 }
 
 /// Exponential, cut off at about e^-700 and e^700.
-pub(super) fn exp(x: f64) -> f64 {
+pub(crate) fn exp(x: f64) -> f64 {
     let x = x.clamp(-700.0, 700.0);
     let whole = (x / std::f64::consts::LN_2).round();
     let rest = x - whole * std::f64::consts::LN_2;

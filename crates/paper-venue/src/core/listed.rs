@@ -1,0 +1,128 @@
+//! One symbol as the protocol shows it: its numbers, its public record, its depth on the way.
+
+use std::collections::BTreeMap;
+
+use domain::Side;
+use matching::{AssetId, Listing, SymbolId};
+
+use crate::protocol::{ApiError, number};
+use crate::tape::Tape;
+
+/// Atoms of an asset in one unit of 1e-8.
+pub(crate) const ATOMS_PER_E8: i128 = 10_000;
+
+/// Changes of the book since the last depth message.
+#[derive(Debug, Default)]
+pub(crate) struct DepthBatch {
+    /// The last update that was sent; `None` before the first message.
+    pub(crate) sent: Option<u64>,
+    pub(crate) has_changes: bool,
+    pub(crate) bids: BTreeMap<i64, i64>,
+    pub(crate) asks: BTreeMap<i64, i64>,
+}
+
+/// Best bid and ask as ticks and lots.
+pub(crate) type Top = [Option<(i64, i64)>; 2];
+
+/// One symbol.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) id: SymbolId,
+    pub(crate) name: String,
+    pub(crate) listing: Listing,
+    pub(crate) base: AssetId,
+    pub(crate) quote: AssetId,
+    /// One tick in 1e-8 of the quote asset.
+    pub(crate) tick: i128,
+    /// One lot in 1e-8 of the base asset.
+    pub(crate) step: i128,
+    pub(crate) tape: Tape,
+    /// For streams of a second and of 100 ms.
+    pub(crate) batches: [DepthBatch; 2],
+    pub(crate) top: Top,
+    pub(crate) update_id: u64,
+    /// The highest number of an order so far.
+    pub(crate) last_order_id: u64,
+    /// The last snapshot of the book that may be given out stale: when it was taken, and its JSON.
+    pub(crate) old_depth: Option<String>,
+}
+
+// === impl DepthBatch ===
+
+impl DepthBatch {
+    pub(crate) fn add(&mut self, before: u64, side: Side, ticks: i64, lots: i64) {
+        self.sent.get_or_insert(before);
+        self.has_changes = true;
+        match side {
+            Side::Buy => self.bids.insert(ticks, lots),
+            Side::Sell => self.asks.insert(ticks, lots),
+        };
+    }
+}
+
+/// Why a listing does not fit the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}: tick and step must be multiples of 0.00000001")]
+pub struct TooFine(pub String);
+
+// === impl Listed ===
+
+impl Listed {
+    pub(crate) fn try_new(
+        id: SymbolId,
+        listing: Listing,
+        assets: (AssetId, AssetId),
+    ) -> Result<Self, TooFine> {
+        let name = listing.symbol.to_string();
+        let unit = |text: String| number::parse_e8(&text).ok().filter(|unit| *unit > 0);
+        let units = (unit(listing.tick.to_string()), unit(listing.step.to_string()));
+        let (Some(tick), Some(step)) = units else { return Err(TooFine(name)) };
+        Ok(Self {
+            id,
+            name,
+            base: assets.0,
+            quote: assets.1,
+            tick,
+            step,
+            tape: Tape::default(),
+            batches: [DepthBatch::default(), DepthBatch::default()],
+            top: [None, None],
+            update_id: listing.start.update_id.saturating_sub(1),
+            last_order_id: listing.start.order_id.0.saturating_sub(1),
+            old_depth: None,
+            listing,
+        })
+    }
+
+    /// A price in 1e-8.
+    pub(crate) fn price(&self, ticks: i64) -> i128 {
+        i128::from(ticks).saturating_mul(self.tick)
+    }
+
+    /// A quantity in 1e-8.
+    pub(crate) fn quantity(&self, lots: i64) -> i128 {
+        i128::from(lots).saturating_mul(self.step)
+    }
+
+    /// What lots are worth at a price, in 1e-8 of the quote asset, rounded down.
+    pub(crate) fn worth(&self, ticks: i64, lots: i64) -> i128 {
+        self.price(ticks).saturating_mul(self.quantity(lots)) / number::ONE_E8
+    }
+
+    /// A price in ticks; off the grid is a failure of the price filter.
+    pub(crate) fn ticks(&self, price: i128) -> Result<i64, ApiError> {
+        on_grid(price, self.tick).ok_or_else(|| ApiError::filter("PRICE_FILTER"))
+    }
+
+    /// A quantity in lots; off the grid is a failure of the lot size filter.
+    pub(crate) fn lots(&self, quantity: i128) -> Result<i64, ApiError> {
+        on_grid(quantity, self.step).ok_or_else(|| ApiError::filter("LOT_SIZE"))
+    }
+}
+
+fn on_grid(value: i128, unit: i128) -> Option<i64> {
+    if value.checked_rem(unit)? != 0 {
+        return None;
+    }
+    i64::try_from(value.checked_div(unit)?).ok()
+}

@@ -1,0 +1,110 @@
+//! The program `paper-venue`: reads its arguments, starts the venue, runs until it is told to stop.
+
+use std::io::{Write as _, stderr, stdout};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use paper_venue::{
+    AdminToken, Latency, Limits, MarketOptions, Options, PaperVenue, QueueModel, parse_queue_model,
+};
+
+/// A spot exchange for paper trading that any Binance Spot client can trade on by its address.
+#[derive(Debug, Parser)]
+#[command(name = "paper-venue", version)]
+struct Args {
+    /// Where clients connect: REST, streams (/ws, /stream) and the socket interface (/ws-api/v3).
+    #[arg(long, default_value = "127.0.0.1:9600")]
+    listen: SocketAddr,
+    /// Where it is administered over HTTP; needs PAPER_VENUE_ADMIN_TOKEN.
+    #[arg(long)]
+    admin: Option<SocketAddr>,
+    /// Allow an admin address that is reachable from other machines.
+    #[arg(long)]
+    admin_public: bool,
+    /// Proves who may administer; at least 16 characters.
+    #[arg(long, env = "PAPER_VENUE_ADMIN_TOKEN", hide_env_values = true, hide = true)]
+    admin_token: Option<String>,
+    /// sim:SEED, replay:FILE[,FILE..] or empty.
+    #[arg(long, default_value = "sim:7")]
+    market: MarketOptions,
+    /// Only these symbols, for example BTCUSDT,ETHUSDT.
+    #[arg(long, value_delimiter = ',')]
+    symbols: Vec<String>,
+    /// Serve the retired listen-key endpoints, too.
+    #[arg(long)]
+    legacy_listen_key: bool,
+    /// Where accounts, orders and trades survive a restart.
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// How the queue ahead shortens in a recorded market: risk-averse, power:N or log.
+    #[arg(long, default_value = "risk-averse", value_parser = parse_queue_model)]
+    queue_model: QueueModel,
+    /// FEED,ENTRY,RESPONSE in microseconds, each optionally ~SIGMA for a lognormal.
+    #[arg(long)]
+    latency: Option<Latency>,
+    /// No limits for clients.
+    #[arg(long)]
+    unlimited: bool,
+    /// Minutes of simulated market before the start, so that candles exist.
+    #[arg(long, default_value_t = 60)]
+    history_minutes: u64,
+}
+
+fn options(args: Args) -> Result<Options, String> {
+    let admin = match (args.admin, &args.admin_token) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err("--admin needs the environment variable PAPER_VENUE_ADMIN_TOKEN".to_owned());
+        }
+        (Some(address), Some(_)) if !address.ip().is_loopback() && !args.admin_public => {
+            return Err(format!(
+                "--admin {address} is reachable from other machines; add --admin-public if that is meant"
+            ));
+        }
+        (Some(address), Some(token)) => Some((address, AdminToken::try_new(token)?)),
+    };
+    let mut options = Options::new(args.market);
+    options.listen = args.listen;
+    options.admin = admin;
+    options.symbols = args.symbols;
+    options.legacy_listen_key = args.legacy_listen_key;
+    options.state = args.state;
+    options.queue_model = args.queue_model;
+    options.latency = args.latency.unwrap_or_default();
+    options.history = Duration::from_secs(args.history_minutes.saturating_mul(60));
+    if args.unlimited {
+        options.limits = Limits::unlimited();
+    }
+    Ok(options)
+}
+
+async fn serve(options: Options) -> Result<(), String> {
+    let venue = PaperVenue::start(options).await.map_err(|error| error.to_string())?;
+    let mut words = format!("paper-venue listens on http://{}\n", venue.address);
+    if let Some(admin) = venue.admin_address {
+        words.push_str(&format!("paper-venue is administered on http://{admin}\n"));
+    }
+    // Nobody may be reading.
+    stdout().write_all(words.as_bytes()).and_then(|()| stdout().flush()).unwrap_or(());
+    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())?;
+    venue.stop().await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match options(Args::parse()) {
+        Ok(options) => serve(options).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            stderr().write_all(format!("paper-venue: {error}\n").as_bytes()).unwrap_or(());
+            ExitCode::FAILURE
+        }
+    }
+}

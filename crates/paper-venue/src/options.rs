@@ -1,0 +1,250 @@
+//! What a paper venue is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use matching::QueueModel;
+
+use crate::directory::Credentials;
+use crate::latency::Latency;
+use crate::ledger::StateError;
+use crate::limits::Limits;
+use crate::market::sim::SimSymbol;
+
+/// Where the other orders come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MarketOptions {
+    /// Simulated traders; the same seed gives the same market.
+    Sim {
+        /// The seed.
+        seed: u64,
+        /// What is traded; the standard symbols when empty.
+        symbols: Vec<SimSymbol>,
+    },
+    /// Recorded captures, with our orders laid over them.
+    Replay {
+        /// The files; those of one symbol continue each other in this order.
+        files: Vec<PathBuf>,
+    },
+    /// No other orders than those of the accounts here, in the standard symbols.
+    Empty,
+}
+
+/// How often things happen that time drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intervals {
+    /// Depth streams of 100 ms.
+    pub fast: Duration,
+    /// Streams of a second; klines count in two of them.
+    pub second: Duration,
+    /// Between pings of a connection.
+    pub ping: Duration,
+    /// How long a ping may stay unanswered.
+    pub pong: Duration,
+    /// How long a connection may live.
+    pub lifetime: Duration,
+}
+
+/// An account that is there from the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountOptions {
+    /// Its key and secret.
+    pub credentials: Credentials,
+    /// Assets and amounts, for example `("USDT", "100000")`.
+    pub balances: Vec<(String, String)>,
+}
+
+/// What a paper venue is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where clients connect; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where it is administered over HTTP, with the token; `None` leaves that out.
+    pub admin: Option<(SocketAddr, AdminToken)>,
+    /// The market.
+    pub market: MarketOptions,
+    /// Only these symbols; all of the market when empty.
+    pub symbols: Vec<String>,
+    /// Serve the old listen-key endpoints, too.
+    pub legacy_listen_key: bool,
+    /// Where accounts, orders and trades survive a restart.
+    pub state: Option<PathBuf>,
+    /// How the queue ahead of our orders shortens in a recorded market.
+    pub queue_model: QueueModel,
+    /// How long things take.
+    pub latency: Latency,
+    /// How much clients may ask.
+    pub limits: Limits,
+    /// How often things happen.
+    pub intervals: Intervals,
+    /// How much market there was before the start, so that candles exist. Only a simulated market
+    /// has a past.
+    pub history: Duration,
+    /// Accounts that are there from the start.
+    pub accounts: Vec<AccountOptions>,
+    /// Seed of made-up names.
+    pub seed: u64,
+}
+
+/// What proves that somebody may administer the venue.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AdminToken(String);
+
+/// Why the venue does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The market cannot be opened.
+    #[error("market: {0}")]
+    Market(String),
+    /// An account cannot be opened.
+    #[error("account: {0}")]
+    Account(String),
+    /// The state of an earlier run cannot be used.
+    #[error("state: {0}")]
+    State(#[from] StateError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+// === impl Options ===
+
+impl Options {
+    /// A venue on a free port of this machine with this market, and nothing else.
+    #[must_use]
+    pub fn new(market: MarketOptions) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: None,
+            market,
+            symbols: Vec::new(),
+            legacy_listen_key: false,
+            state: None,
+            queue_model: QueueModel::RiskAverse,
+            latency: Latency::default(),
+            limits: Limits::default(),
+            intervals: Intervals::default(),
+            history: Duration::ZERO,
+            accounts: Vec::new(),
+            seed: 0,
+        }
+    }
+}
+
+// === impl Intervals ===
+
+impl Default for Intervals {
+    fn default() -> Self {
+        Self {
+            fast: Duration::from_millis(100),
+            second: Duration::from_secs(1),
+            ping: Duration::from_secs(20),
+            pong: Duration::from_secs(60),
+            lifetime: Duration::from_secs(86_400),
+        }
+    }
+}
+
+// === impl MarketOptions ===
+
+impl FromStr for MarketOptions {
+    type Err = String;
+
+    /// Reads `sim:SEED`, `replay:FILE[,FILE..]` or `empty`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        const EXAMPLES: &str = "must be sim:SEED, replay:FILE[,FILE..] or empty, for example sim:7";
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        match kind {
+            "sim" => {
+                let seed = rest.parse().map_err(|_error| format!("market {text:?} {EXAMPLES}"))?;
+                Ok(Self::Sim { seed, symbols: Vec::new() })
+            }
+            "replay" if !rest.is_empty() => {
+                Ok(Self::Replay { files: rest.split(',').map(PathBuf::from).collect() })
+            }
+            "empty" if rest.is_empty() => Ok(Self::Empty),
+            _ => Err(format!("market {text:?} {EXAMPLES}")),
+        }
+    }
+}
+
+/// Reads `risk-averse`, `power:N` or `log`.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn parse_queue_model(text: &str) -> Result<QueueModel, String> {
+    let fail = || format!("queue model {text:?} must be risk-averse, power:1 to power:8, or log");
+    match text.split_once(':') {
+        None if text == "risk-averse" => Ok(QueueModel::RiskAverse),
+        None if text == "log" => Ok(QueueModel::ProbLog),
+        Some(("power", n)) => {
+            let n = n.parse().map_err(|_error| fail())?;
+            if (1..=8).contains(&n) { Ok(QueueModel::ProbPower { n }) } else { Err(fail()) }
+        }
+        _ => Err(fail()),
+    }
+}
+
+// === impl AdminToken ===
+
+impl AdminToken {
+    /// A token of at least 16 characters.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong, without the token.
+    pub fn try_new(text: &str) -> Result<Self, String> {
+        if text.len() < 16 {
+            return Err(format!("the admin token has {} characters and needs 16", text.len()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        crate::protocol::signature::secrets_match(&self.0, text)
+    }
+}
+
+impl std::fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdminToken(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markets_and_queue_models_are_read_or_refused_with_examples() {
+        assert_eq!(
+            "sim:7".parse(),
+            Ok(MarketOptions::Sim { seed: 7, symbols: Vec::new() })
+        );
+        let files = vec![PathBuf::from("a"), PathBuf::from("b")];
+        assert_eq!("replay:a,b".parse(), Ok(MarketOptions::Replay { files }));
+        for bad in ["", "sim", "sim:x", "sim:-1", "replay:", "live:http://x", "empty:1"] {
+            let error = bad.parse::<MarketOptions>().unwrap_err();
+            assert!(error.ends_with("for example sim:7"), "{error}");
+        }
+        assert_eq!(parse_queue_model("power:3"), Ok(QueueModel::ProbPower { n: 3 }));
+        for bad in ["power", "power:0", "power:9", "power:x", ""] {
+            assert!(parse_queue_model(bad).unwrap_err().contains("power:1 to power:8"));
+        }
+    }
+
+    #[test]
+    fn a_short_token_is_refused_and_none_is_shown() {
+        let error = AdminToken::try_new("short").unwrap_err();
+        assert_eq!(error, "the admin token has 5 characters and needs 16");
+        let token = AdminToken::try_new("0123456789abcdef").unwrap();
+        assert_eq!(format!("{token:?}"), "AdminToken(..)");
+        assert!(token.matches("0123456789abcdef") && !token.matches("0123456789abcdeg"));
+    }
+}
