@@ -470,7 +470,10 @@ impl Shared {
             desk.begin_history(symbol).await?;
         }
         desk.reconcile(stop).await?;
-        desk.answer_orphans(&environment.instance).await.map_err(failed)?;
+        let waiting = desk.answer_orphans(&environment.instance).await.map_err(failed)?;
+        if waiting > 0 {
+            self.tasks.spawn(self.answer_later(&desk));
+        }
         self.tasks.spawn(reconcile::keep(Arc::clone(&desk), plan.reconcile_every, stop.clone()));
         Ok(desk)
     }
@@ -494,6 +497,25 @@ impl Shared {
             }
         });
         budget
+    }
+
+    /// Answers what dead instances left, as soon as it is known what became of it.
+    fn answer_later(&self, desk: &Arc<Desk>) -> impl Future<Output = ()> + Send + 'static {
+        let (desk, me) = (Arc::clone(desk), self.environment.instance.clone());
+        async move {
+            let mut changed = desk.changed.subscribe();
+            loop {
+                tokio::select! {
+                    () = desk.stop.cancelled() => return,
+                    heard = changed.changed() => if heard.is_err() { return },
+                }
+                match desk.answer_orphans(&me).await {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "commands stay unanswered"),
+                }
+            }
+        }
     }
 
     async fn close(self: Arc<Self>, stop: CancellationToken) {

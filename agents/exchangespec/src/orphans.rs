@@ -2,6 +2,7 @@
 
 use domain::CommandId;
 use journal::{JournalError, RunningCommand};
+use orders::{Order, OrderState};
 use serde_json::value::{RawValue, to_raw_value};
 use wire::{Failure, Id, InstanceId, Response};
 
@@ -18,26 +19,31 @@ const PLACING: [&str; 5] =
 
 impl Desk {
     /// Answers every command that another instance has begun and not finished. Whoever owns the
-    /// account may: no other instance can have an order on its way.
-    pub(crate) async fn answer_orphans(&self, me: &InstanceId) -> Result<(), JournalError> {
+    /// account may: no other instance can have an order on its way. Gives how many must wait,
+    /// because what became of their orders is not known yet.
+    pub(crate) async fn answer_orphans(&self, me: &InstanceId) -> Result<usize, JournalError> {
+        let mut waiting = 0_usize;
         for running in self.journal.running_commands(crate::NAME, COMMANDS_MAX).await? {
             if running.owner == me.as_str() {
                 continue;
             }
-            let outcome = self.outcome_of(&running).await?;
+            let Some(outcome) = self.outcome_of(&running).await? else {
+                waiting = waiting.saturating_add(1);
+                continue;
+            };
             let answer = Response { id: Some(Id::Number(0)), outcome };
             let text = String::from_utf8_lossy(&answer.to_bytes()).into_owned();
             let id = &running.command.command_id;
             self.journal.finish(id, &text, self.clock.now()).await?;
             tracing::info!(command = %id, "answered a command that was left running");
         }
-        Ok(())
+        Ok(waiting)
     }
 
     async fn outcome_of(
         &self,
         running: &RunningCommand,
-    ) -> Result<Result<Box<RawValue>, Failure>, JournalError> {
+    ) -> Result<Option<Result<Box<RawValue>, Failure>>, JournalError> {
         let id: &CommandId = &running.command.command_id;
         if !PLACING.contains(&running.command.tool.as_str()) {
             let message = format!(
@@ -45,12 +51,19 @@ impl Desk {
                  command_id",
                 running.owner
             );
-            return Ok(Err(Failure::unknown(message, Some(id.as_str()))));
+            return Ok(Some(Err(Failure::unknown(message, Some(id.as_str())))));
         }
         let orders = self.journal.orders_of_command(id).await?;
+        let on_its_way = |order: &Order| {
+            let state = order.state();
+            matches!(state, OrderState::Intended | OrderState::Sent | OrderState::Unknown { .. })
+        };
+        if orders.iter().any(on_its_way) {
+            return Ok(None);
+        }
         let [order] = orders.as_slice() else {
             let message = format!("instance {} ended before it answered", running.owner);
-            return Ok(Err(match orders.as_slice() {
+            return Ok(Some(Err(match orders.as_slice() {
                 [] => Failure::unavailable(format!("{message} or acted; nothing happened")),
                 several => {
                     let names: Vec<&str> =
@@ -58,10 +71,10 @@ impl Desk {
                     let says = format!("{message}; ask for the status of {}", names.join(", "));
                     Failure::unknown(says, Some(id.as_str()))
                 }
-            }));
+            })));
         };
-        Ok(answer_of(order.clone()).map(|order| {
+        Ok(Some(answer_of(order.clone()).map(|order| {
             to_raw_value(&OrderView::from(&order)).expect("invariant: a view has only text keys")
-        }))
+        })))
     }
 }

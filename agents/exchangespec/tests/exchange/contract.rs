@@ -13,7 +13,7 @@ fn tools() -> Vec<wire::ToolInfo> {
 #[test]
 fn every_schema_is_plain_and_every_parameter_says_what_it_is() {
     let tools = tools();
-    assert_eq!(tools.len(), 8);
+    assert_eq!(tools.len(), 26);
     for tool in &tools {
         schema::is_plain(&tool.input_schema).unwrap();
         schema::is_plain(&tool.output_schema).unwrap();

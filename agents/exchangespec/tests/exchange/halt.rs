@@ -29,13 +29,15 @@ async fn a_halt_refuses_the_next_order_and_lets_cancels_through() {
 
 #[tokio::test]
 async fn the_presence_shows_the_halt_and_the_market() {
-    let house = House::new(&[("venue.market", "sim:11")]).await;
+    let house = House::new(&[]).await;
     let seen = |key: &str| {
         let all = house.client.directory().all();
         let presence = all.into_values().flatten().next().unwrap().presence;
         presence.details[key].clone()
     };
-    assert_eq!(seen("market")["market"], "sim:11");
+    let account = &seen("accounts")["paper"];
+    assert_eq!(account["owned"], true, "{account}");
+    assert_eq!(account["address"], format!("http://{}", house.venue.address));
     assert_eq!(seen("halt"), json!({ "state": "running", "version": 1 }));
     let other = house.journal().await;
     let mut version = house.client.directory().version();

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::{Config, Effect, Host, Running, Sources, start};
+use agent::{Config, Effect, Host, Sources, start};
 use bus::{Bus, CallOptions, Client, Listener};
 use domain::{Amount, Clock};
 use exchangespec::DEFINITION;
 use journal::Journal;
+use paper_venue::{AccountOptions, Credentials, MarketOptions, Options, PaperVenue, Running};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use telemetry::Metrics;
@@ -16,12 +17,13 @@ use tempfile::TempDir;
 use testkit::WallClock;
 use wire::{Failure, PresenceState};
 
-/// A running agent on a bus in memory.
+/// A running agent on a bus in memory, with an account at a paper venue of its own.
 pub(crate) struct House {
     pub(crate) dir: TempDir,
+    pub(crate) venue: Running,
     pub(crate) bus: Bus,
     pub(crate) client: Client,
-    pub(crate) running: Option<Running>,
+    pub(crate) running: Option<agent::Running>,
     flags: Vec<(String, String)>,
 }
 
@@ -33,17 +35,38 @@ pub(crate) fn config(flags: &[(String, String)]) -> Config {
 impl House {
     /// With the house's own limits on the simulated market, and what `set` says instead.
     pub(crate) async fn new(set: &[(&str, &str)]) -> Self {
+        Self::on(sim(), set).await
+    }
+
+    /// The same on another market.
+    pub(crate) async fn on(market: MarketOptions, set: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
-        let flags: Vec<(String, String)> =
-            set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let venue = venue(market).await;
+        let mut flags = account_flags(dir.path(), "paper", &venue);
+        flags.extend(set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let bus = Bus::memory(Arc::new(WallClock));
         let running = Some(launch(&bus, dir.path(), &flags).await);
         let client = Client::start(&bus, &"coordinator".parse().unwrap()).await.unwrap();
-        Self { dir, bus, client, running, flags }
+        let house = Self { dir, venue, bus, client, running, flags };
+        house.served().await;
+        house
+    }
+
+    /// Waits until an instance serves.
+    pub(crate) async fn served(&self) {
+        let mut version = self.client.directory().version();
+        loop {
+            version.borrow_and_update();
+            let all = self.client.directory().all();
+            if all.values().flatten().any(|i| i.presence.state == PresenceState::Ready) {
+                return;
+            }
+            version.changed().await.unwrap();
+        }
     }
 
     /// One more instance on the same journal.
-    pub(crate) async fn another(&self) -> Running {
+    pub(crate) async fn another(&self) -> agent::Running {
         launch(&self.bus, self.dir.path(), &self.flags).await
     }
 
@@ -80,23 +103,51 @@ impl House {
         self.bus = Bus::memory(Arc::new(WallClock));
         self.running = Some(self.another().await);
         self.client = Client::start(&self.bus, &"coordinator".parse().unwrap()).await.unwrap();
-        let mut version = self.client.directory().version();
-        loop {
-            version.borrow_and_update();
-            let all = self.client.directory().all();
-            if all.values().flatten().any(|i| i.presence.state == PresenceState::Ready) {
-                return self;
-            }
-            version.changed().await.unwrap();
-        }
+        self.served().await;
+        self
     }
 
     pub(crate) async fn stop(mut self) {
         self.running.take().unwrap().stop(Duration::from_secs(2)).await;
+        self.venue.stop().await;
     }
 }
 
-async fn launch(bus: &Bus, dir: &Path, flags: &[(String, String)]) -> Running {
+/// The simulated market of most tests.
+pub(crate) fn sim() -> MarketOptions {
+    MarketOptions::Sim { seed: 7, symbols: Vec::new() }
+}
+
+/// A paper venue with one account of 100,000 USDT.
+pub(crate) async fn venue(market: MarketOptions) -> Running {
+    let account = AccountOptions {
+        credentials: Credentials { api_key: "housekey00000000000000".to_owned(), secret: SECRET.to_owned() },
+        balances: vec![("USDT".to_owned(), "100000".to_owned())],
+    };
+    let options = Options { accounts: vec![account], ..Options::new(market) };
+    PaperVenue::start(options).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+const SECRET: &str = "asecretofthistestalone000000";
+
+/// The configuration of an account at a venue; writes its key into files.
+pub(crate) fn account_flags(dir: &Path, name: &str, venue: &Running) -> Vec<(String, String)> {
+    let file = |what: &str, content: &str| {
+        let path = dir.join(format!("{name}-{what}"));
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let values = [
+        ("dialect", "binance".to_owned()),
+        ("url", format!("http://{}", venue.address)),
+        ("api_key_file", file("key", "housekey00000000000000")),
+        ("api_secret_file", file("secret", SECRET)),
+        ("symbols", r#"["BTCUSDT", "ETHUSDT", "SOLUSDT"]"#.to_owned()),
+    ];
+    values.map(|(key, value)| (format!("venues.{name}.{key}"), value)).into()
+}
+
+async fn launch(bus: &Bus, dir: &Path, flags: &[(String, String)]) -> agent::Running {
     let host = Host {
         config: Arc::new(config(flags)),
         state_dir: dir.to_owned(),
@@ -114,8 +165,15 @@ pub(crate) async fn ask(
     args: Value,
 ) -> Result<Value, Failure> {
     let effect = match tool {
-        "place_order" => Effect::MovesMoney,
-        "cancel_order" => Effect::Changes,
+        "place_order" | "place_order_list" | "modify_order" | "close_position"
+        | "smart_route_order" => Effect::MovesMoney,
+        "cancel_order"
+        | "cancel_all_orders"
+        | "reconcile_now"
+        | "record_market_data"
+        | "subscribe_market_data"
+        | "unsubscribe_market_data"
+        | "set_leverage_limit" => Effect::Changes,
         _ => Effect::Reads,
     };
     let options = CallOptions {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Amount;
+use paper_venue::MarketAction;
 use serde_json::{Value, json};
 
 use crate::house::{House, amount, from_fills, limit, market, orders, total, uuid, with_exchange};
@@ -77,13 +78,15 @@ async fn a_resting_order_holds_its_money_until_it_is_cancelled() {
 
 #[tokio::test]
 async fn a_resting_order_is_filled_when_the_market_comes_to_it() {
-    let house = House::new(&[("venue.speed", "50")]).await;
+    let house = House::new(&[]).await;
     let mut fills = house.hears("fills").await;
     let args = with_exchange(json!({ "symbol": "SOLUSDT", "depth": 1 }));
     let book = house.ask("get_orderbook", args).await.unwrap();
     let bid = book["bids"][0]["price"].as_str().unwrap();
     let order = house.place(limit("SOLUSDT", "buy", "1", bid)).await.unwrap();
     let id = order["client_order_id"].clone();
+    let crash = MarketAction::FlashCrash { symbol: "SOLUSDT".to_owned(), percent: 1 };
+    house.venue.admin.market(crash).await.unwrap();
     let mut bought = Amount::ZERO;
     while bought < "1".parse().unwrap() {
         let event = fills.next().await.unwrap();
@@ -155,7 +158,7 @@ async fn a_standby_takes_over_with_everything_when_the_owner_stops() {
         let of = all.into_values().flatten().flat_map(|instance| instance.presence.reasons);
         of.collect::<Vec<_>>()
     };
-    assert_eq!(reasons(), ["the account is owned by another instance"]);
+    assert_eq!(reasons(), ["paper: the account is owned by another instance"]);
     let order = house.place(limit("BTCUSDT", "buy", "0.02", "58000")).await.unwrap();
     house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap();
     let before = house.account().await;

@@ -6,19 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Bus, Client};
+use paper_venue::Running;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Postgres, Redis, WallClock, free_port};
 use wire::{Code, Failure, PresenceState};
 
-use crate::house::{ask, from_fills, limit, market, orders, total, uuid, with_exchange};
+use crate::house::{
+    account_flags, ask, from_fills, limit, market, orders, sim, total, uuid, venue, with_exchange,
+};
 
 struct Program(Child);
 
 impl Program {
-    fn start(redis: &Redis, state: &Path, database: &str) -> Self {
+    fn start(redis: &Redis, state: &Path, database: &str, venue: &Running) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
+        let account = account_flags(state, "paper", venue).into_iter().map(|(key, value)| {
+            (format!("BOT4_{}", key.replace('.', "_").to_ascii_uppercase()), value)
+        });
         let child = Command::new(env!("CARGO_BIN_EXE_exchangespec-agent"))
+            .envs(account)
             .args(["--redis", &redis.url(), "--database", database, "--listen", &listen])
             .arg("--state")
             .arg(state)
@@ -106,8 +113,8 @@ async fn load(
 }
 
 async fn survives(database: &str, state: &Path) {
-    let redis = Redis::start(&[]);
-    let program = Program::start(&redis, state, database);
+    let (redis, venue) = (Redis::start(&[]), venue(sim()).await);
+    let program = Program::start(&redis, state, database, &venue);
     let url = redis.url().parse().unwrap();
     let bus = Bus::redis(url, &"coordinator".parse().unwrap(), Arc::new(WallClock));
     let mut health = bus.health();
@@ -121,7 +128,7 @@ async fn survives(database: &str, state: &Path) {
     }
     let (before, listed) = (account(&client).await, orders(&client).await);
     program.kill();
-    let program = Program::start(&redis, state, database);
+    let program = Program::start(&redis, state, database, &venue);
     let second = served(&client, Some(&first)).await;
     forgotten(&client, &first).await;
     let after = account(&client).await;
@@ -141,7 +148,7 @@ async fn survives(database: &str, state: &Path) {
     };
     let callers = (0..4).map(|from| load(&client, from, 40));
     let (asked, ()) = tokio::join!(futures_util::future::join_all(callers), killer);
-    let program = Program::start(&redis, state, database);
+    let program = Program::start(&redis, state, database, &venue);
     served(&client, Some(&second)).await;
     forgotten(&client, &second).await;
     let asked: Vec<_> = asked.into_iter().flatten().collect();

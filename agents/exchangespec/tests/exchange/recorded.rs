@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use paper_venue::MarketOptions;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -37,16 +39,15 @@ async fn a_recording_that_has_ended_grows_stale_and_is_refused() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("btcusdt.gz");
     short_recording(&path);
-    let replay = format!("replay:{}", path.display());
-    let set = [("venue.market", replay.as_str()), ("limits.price_age_ms_max", "1")];
-    let house = House::new(&set).await;
-    ready(&house).await;
-    let is_over = |status: &Value| {
-        let feed = &status["feeds"][0];
-        feed["state"] == "ended" && feed["age_ms"].as_u64() > Some(1)
-    };
-    while !is_over(&status(&house).await) {
-        tokio::task::yield_now().await;
+    let replay = MarketOptions::Replay { files: vec![path] };
+    let set = [
+        ("limits.price_age_ms_max", "1"),
+        ("exchange.silence_ms_max", "500"),
+        ("venues.paper.symbols", r#"["BTCUSDT"]"#),
+    ];
+    let house = House::on(replay, &set).await;
+    while status(&house).await["feeds"][0]["state"] != "silent" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let refused = house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap_err();
     assert_eq!(refused.reason(), Some("STALE_PRICE"), "{refused}");
@@ -55,7 +56,6 @@ async fn a_recording_that_has_ended_grows_stale_and_is_refused() {
     let args = with_exchange(json!({ "symbol": "BTCUSDT", "depth": 1 }));
     let book = house.ask("get_orderbook", args).await.unwrap();
     assert_eq!((&book["stale"], &book["mid_price"]), (&json!(true), &json!("60000.005")));
-    assert_eq!(status(&house).await["market"], replay);
     house.stop().await;
 }
 
@@ -69,29 +69,15 @@ fn captures() -> Option<PathBuf> {
 #[tokio::test]
 async fn orders_trade_on_the_real_captures() {
     let Some(folder) = captures() else { return };
-    let files: Vec<String> = ["btcusdt_20240808", "btcusdt_20240809", "ethusdt_20240808"]
-        .iter()
-        .map(|name| folder.join(format!("binance_spot_{name}.gz")).display().to_string())
-        .collect();
-    let replay = format!("replay:{}", files.join(","));
-    let house = House::new(&[("venue.market", &replay), ("venue.speed", "20")]).await;
-    ready(&house).await;
+    let files = ["btcusdt_20240808", "btcusdt_20240809", "ethusdt_20240808"]
+        .map(|name| folder.join(format!("binance_spot_{name}.gz")));
+    let replay = MarketOptions::Replay { files: files.into() };
+    let set = [("venues.paper.symbols", r#"["BTCUSDT", "ETHUSDT"]"#)];
+    let house = House::on(replay, &set).await;
     let order = house.place(market("BTCUSDT", "buy", "0.01")).await.unwrap();
     assert_eq!(order["state"], "filled", "{order}");
     let price: f64 = order["average_price"].as_str().unwrap().parse().unwrap();
     assert!((61_000.0..62_500.0).contains(&price), "{price}");
-    assert_eq!(status(&house).await["bad_lines"], 0);
+    assert_eq!(status(&house).await["bad_messages"], 0);
     house.stop().await;
-}
-
-async fn ready(house: &House) {
-    let mut version = house.client.directory().version();
-    while status_of(house) != Some(wire::PresenceState::Ready) {
-        version.changed().await.unwrap();
-    }
-}
-
-fn status_of(house: &House) -> Option<wire::PresenceState> {
-    let all = house.client.directory().all();
-    all.into_values().flatten().next().map(|instance| instance.presence.state)
 }

@@ -129,11 +129,13 @@ async fn wrong_arguments_are_named_with_what_there_is() {
     )
     .await;
     let mut other = market("BTCUSDT", "hold", "NaN");
-    other["exchange"] = json!("binance");
+    other["exchange"] = json!("paper");
     other["order_type"] = json!("stop");
-    says(other.clone(), "must be one of \"paper\"").await;
     says(other.clone(), "must be one of \"buy\", \"sell\"").await;
     says(other, "must be one of \"market\", \"limit\", \"limit_maker\"").await;
+    let mut elsewhere = market("BTCUSDT", "buy", "1");
+    elsewhere["exchange"] = json!("kraken");
+    says(elsewhere, "`exchange` is \"kraken\" but must be one of paper").await;
     for quantity in ["NaN", "", "1e3", "-1", "0", "99999999999999999999999999999999999999999"] {
         says(with_exchange(market("BTCUSDT", "buy", quantity)), "quantity").await;
     }

@@ -1,7 +1,9 @@
 //! Dropped without a word and started again, the account is what it was.
 
+use std::time::Duration;
+
 use domain::{NewOrder, OrderKind, Side};
-use journal::{Begun, Journal, NewCommand};
+use journal::{Begun, Journal, NewCommand, Sender};
 use serde_json::json;
 
 use crate::house::{House, limit, market, now, orders as listed_orders, with_exchange};
@@ -39,15 +41,23 @@ fn command(id: &str, tool: &str) -> NewCommand {
     }
 }
 
+/// What a command was answered, once it was.
 async fn answer(journal: &Journal, id: &str, tool: &str) -> wire::Failure {
-    let begun = journal.begin(&command(id, tool), "somebody", now()).await.unwrap();
-    let Begun::Done { answer } = begun else { panic!("{id} is {begun:?}") };
-    wire::Response::parse(answer.as_bytes()).unwrap().outcome.unwrap_err()
+    loop {
+        match journal.begin(&command(id, tool), "somebody", now()).await.unwrap() {
+            Begun::Done { answer } => {
+                return wire::Response::parse(answer.as_bytes()).unwrap().outcome.unwrap_err();
+            }
+            Begun::Running { .. } => tokio::time::sleep(Duration::from_millis(20)).await,
+            other => panic!("{id} is {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
 async fn commands_of_a_dead_instance_are_answered_from_what_they_left() {
-    let house = House::new(&[]).await;
+    // A short window, so that an order that never arrived is known to be absent soon.
+    let house = House::new(&[("exchange.recv_window_ms_max", "500")]).await;
     let journal = house.journal().await;
     for (id, tool) in
         [("no-intent", "place_order"), ("on-its-way", "place_order"), ("cancel", "cancel_order")]
@@ -62,10 +72,10 @@ async fn commands_of_a_dead_instance_are_answered_from_what_they_left() {
         kind: OrderKind::Market,
     };
     let mut order = orders::Order::new(request, "on-its-way".parse().unwrap(), now());
-    journal.record_intent(&order).await.unwrap();
-    let (sent, at) = (orders::OrderEvent::Sent, now());
-    order.apply(&sent, at).unwrap();
-    journal.append(&sent, at, &order).await.unwrap();
+    order.apply(&orders::OrderEvent::Sent, now()).unwrap();
+    let fence = journal.fence("paper").await.unwrap();
+    let sender = Sender { account: "paper", fence };
+    journal.record_intents(sender, &[order]).await.unwrap();
 
     let house = house.again().await;
     let nothing = answer(&journal, "no-intent", "place_order").await;
