@@ -4,8 +4,8 @@ use domain::{OrderId, Side};
 
 use crate::money::Atoms;
 use crate::{
-    AccountId, AssetId, ClientId, Fees, Filters, ListId, Listing, OrderRequest, Refusal, SymbolId,
-    SymbolStatus,
+    AccountId, AssetId, ClientId, Fees, Filters, ListId, Listing, Order, OrderList, OrderRequest,
+    Refusal, SymbolId, SymbolStatus,
 };
 
 /// What an account trades with.
@@ -301,6 +301,16 @@ pub enum Command {
     ExpireAll {
         /// Which symbol.
         symbol: SymbolId,
+    },
+    /// Brings open orders and lists back after a restart, as the last events told them. The
+    /// accounts must be open, with their whole balances free. Either all come back or none.
+    Restore {
+        /// In which symbol.
+        symbol: SymbolId,
+        /// The open orders, in any order.
+        orders: Vec<Order>,
+        /// The lists with open orders.
+        lists: Vec<OrderList>,
     },
     /// Tells a symbol what its recorded or live market does.
     External {

@@ -36,6 +36,7 @@ mod listing;
 pub mod money;
 mod order;
 mod refusal;
+mod rules;
 
 pub use command::{
     AccountSpec, Cancel, CancelReplace, CancelRestriction, Command, External, Funding, ListOrders,
@@ -52,8 +53,7 @@ pub use exchange::{
 };
 pub use ids::{AccountId, AssetId, ClientId, ClientIdError, ListId, SymbolId};
 pub use listing::{
-    AssetSpec, Fees, Filters, Liquidity, Listing, ListingError, NotionalFilter, PercentBySide,
-    PercentPrice, Permissions, QuantityRange, QueueModel, Start, SymbolStatus, TrailingRange,
+    AssetSpec, Fees, Liquidity, Listing, ListingError, QueueModel, Start, SymbolStatus,
 };
 pub use money::Atoms;
 pub use order::{
@@ -61,3 +61,6 @@ pub use order::{
     StpMode,
 };
 pub use refusal::{Filter, Refusal};
+pub use rules::{
+    Filters, NotionalFilter, PercentBySide, PercentPrice, Permissions, QuantityRange, TrailingRange,
+};

@@ -139,7 +139,7 @@ pub struct Order {
     pub stop_ticks: i64,
     /// How far it trails in 0.01 %; zero when it does not.
     pub trailing_bips: u32,
-    /// When a trailing order began to watch the price.
+    /// When a trailing order began to watch the price; that alone makes no report.
     pub trailing_since: Option<Timestamp>,
     /// Lots that were asked for, after amendments; for a market order by quote quantity the lots
     /// that the quantity could trade when it came.

@@ -188,6 +188,9 @@ pub enum Refusal {
     /// Levels or trades that cannot be. The words are ours.
     #[error("The recorded data is out of range or out of order.")]
     BadExternal,
+    /// Orders to restore that are not open, known already, or of nobody. The words are ours.
+    #[error("The orders or lists cannot be restored.")]
+    BadRestore,
     /// What cannot be listed.
     #[error("{0}")]
     Listing(#[from] ListingError),
@@ -249,6 +252,7 @@ impl Refusal {
             | Self::AmountOutOfRange
             | Self::NotExternal
             | Self::BadExternal
+            | Self::BadRestore
             | Self::Listing(_) => -1000,
             Self::OcoKind => -1158,
             Self::BuyOcoLimitBelow => -1165,

@@ -45,6 +45,21 @@ impl IdIndex {
         self.window.push_back(place);
     }
 
+    /// Notes the place of a number that may be older than those before.
+    pub fn restore(&mut self, id: u64, place: u32) {
+        if id < self.first {
+            self.older.insert(id, place);
+        } else if id < self.next() {
+            let offset = id.saturating_sub(self.first);
+            let cell = usize::try_from(offset).ok().and_then(|i| self.window.get_mut(i));
+            if let Some(cell) = cell {
+                *cell = place;
+            }
+        } else {
+            self.push(id, place);
+        }
+    }
+
     /// The place of a number.
     #[must_use]
     pub fn get(&self, id: u64) -> Option<u32> {

@@ -6,10 +6,12 @@ mod cancel;
 mod external;
 mod lists;
 mod market;
+mod pair;
 mod place;
 mod preview;
 mod queue;
 mod read;
+mod restore;
 mod stp;
 mod trade;
 mod triggers;
@@ -167,6 +169,10 @@ impl Exchange {
                 let mut turn = self.turn(at, *symbol, Some(*account), events)?;
                 turn.amend(*account, *order, *lots, *client_id).map(Reply::Amended)
             }
+            Command::Restore { symbol, orders, lists } => {
+                let mut turn = self.turn(at, *symbol, None, events)?;
+                turn.restore(orders, lists).map(|()| Reply::Done)
+            }
             Command::ExpireAll { symbol } => {
                 self.turn(at, *symbol, None, events)?.expire_all();
                 Ok(Reply::Done)
@@ -241,6 +247,7 @@ impl Exchange {
             | Command::CancelReplace { .. }
             | Command::Amend { .. }
             | Command::ExpireAll { .. }
+            | Command::Restore { .. }
             | Command::External { .. } => Err(Refusal::UnsupportedCombination),
         }
     }

@@ -247,7 +247,7 @@ impl Turn<'_> {
     }
 
     /// Whether values stay countable, whatever the filters allow.
-    fn check_size(&self, request: &OrderRequest, lots: i64) -> Result<(), Refusal> {
+    pub(super) fn check_size(&self, request: &OrderRequest, lots: i64) -> Result<(), Refusal> {
         let ticks = request.ticks.max(request.stop_ticks);
         if lots > UNITS_MAX || ticks > UNITS_MAX || request.quote_atoms > ATOMS_MAX {
             return Err(Refusal::ZeroNotional);

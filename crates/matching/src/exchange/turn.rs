@@ -168,7 +168,7 @@ impl Turn<'_> {
         key
     }
 
-    fn link(&mut self, id: AccountId, key: u32, request: &OrderRequest) {
+    pub(super) fn link(&mut self, id: AccountId, key: u32, request: &OrderRequest) {
         let symbol = self.symbol;
         let counts = Counts::of(request);
         let lots = self.market.orders.at(key).order.lots;

@@ -200,7 +200,8 @@ fn check_stp(mode: StpMode, resting: i64, coming: i64, expect: &[&str], book: &s
     assert_eq!(floor.book(), book, "{mode:?}");
     let expected = usize::from(mode != StpMode::None);
     assert_eq!(floor.exchange.prevented_matches(a, floor.symbol).count(), expected);
-    floor.apply(Command::CancelAll { account: a, symbol: floor.symbol }).ok();
+    let canceled = floor.apply(Command::CancelAll { account: a, symbol: floor.symbol });
+    assert_eq!(canceled.is_err(), book == " | ", "{mode:?}");
     let money = floor.money(a);
     assert_eq!(money, [1_000_000, 0, 100_000_000, 0], "{mode:?}: nothing was paid or stays locked");
 }
