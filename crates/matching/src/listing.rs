@@ -55,9 +55,9 @@ pub struct Start {
 /// How the queue ahead of a resting order shortens when displayed quantity leaves without a trade.
 ///
 /// The probability models give the share of the decrease that left *behind* the order as
-/// `f(behind) / (f(behind) + f(ahead))`: R. Cont and coworkers' question of the queue position as
-/// answered on Quantitative Finance Stack Exchange, no. 3782 (2012), and the power and logarithm
-/// families of hftbacktest's `ProbQueueModel`.
+/// `f(behind) / (f(behind) + f(ahead))`: "How do we estimate position of our order in order book?",
+/// Quantitative Finance Stack Exchange, question 3782; the power and logarithm families are those
+/// of hftbacktest's `ProbQueueModel`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QueueModel {
     /// All of it left behind us; only what is displayed bounds the queue.

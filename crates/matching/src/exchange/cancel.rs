@@ -219,9 +219,10 @@ impl Turn<'_> {
         record.order.amends = before.amends.saturating_add(1);
         record.order.updated_at = at;
         if record.is_priceless_buy() && !record.is_coupled {
+            // It holds a price for each lot, so this divides exactly.
             let open = i128::from(before.open_lots());
-            let freed = record.locked.saturating_mul(i128::from(less)).checked_div(open);
-            let freed = freed.unwrap_or(0);
+            let per_lot = record.locked.checked_div(open).unwrap_or(0);
+            let freed = per_lot.saturating_mul(i128::from(less));
             self.hold(key, freed.saturating_neg());
         }
         let node = self.market.orders.at(key).node;

@@ -12,6 +12,8 @@
 //! * What an order of ours took from a displayed level is gone for us until the recorded quantity
 //!   of that level changes, so that the recording cannot serve us twice.
 //!
+//! While the symbol is not trading, its levels are kept and recorded trades are ignored.
+//!
 //! Our orders have no effect on the recording and do not show in its levels: this is right for
 //! small ones and too kind to large ones. Recorded trades get their number here, in one sequence
 //! with ours. A recorded trade is told to everybody once and whole; the part of it that filled us

@@ -11,10 +11,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::{OrderId, Side};
+use domain::OrderId;
 
 use super::account::{self, Counts};
 use super::market::Wait;
+use super::pair::check_pair;
 use super::place::Role;
 use super::turn::{Ending, Note, Ready, Turn};
 use crate::money::Atoms;
@@ -37,56 +38,6 @@ pub(super) struct OpenList {
 pub(super) struct Lists {
     pub(super) open: BTreeMap<ListId, OpenList>,
     pub(super) next: u64,
-}
-
-/// The price at which an order of a pair starts; `None` while a trailing order has none.
-const fn start_ticks(request: &OrderRequest) -> Option<i64> {
-    if !request.kind.is_contingent() {
-        Some(request.ticks)
-    } else if request.stop_ticks > 0 {
-        Some(request.stop_ticks)
-    } else {
-        None
-    }
-}
-
-/// Whether two orders may be a pair.
-fn check_pair(
-    above: &OrderRequest,
-    below: &OrderRequest,
-    last: Option<i64>,
-) -> Result<(), Refusal> {
-    if above.side != below.side || above.lots != below.lots {
-        return Err(Refusal::UnsupportedCombination);
-    }
-    for request in [above, below] {
-        if matches!(request.kind, OrderKind::Limit | OrderKind::Market) {
-            return Err(Refusal::OcoKind);
-        }
-    }
-    let is_maker = |request: &OrderRequest| request.kind == OrderKind::LimitMaker;
-    if is_maker(above) && is_maker(below) {
-        return Err(Refusal::OcoBothLimit);
-    }
-    let misplaced = match above.side {
-        Side::Buy if is_maker(above) => Some(Refusal::BuyOcoLimitBelow),
-        Side::Buy if !above.kind.is_stop_loss() => Some(Refusal::BuyOcoTakeProfitBelow),
-        Side::Buy if below.kind.is_stop_loss() => Some(Refusal::BuyOcoStopLossAbove),
-        Side::Sell if is_maker(below) => Some(Refusal::SellOcoLimitAbove),
-        Side::Sell if above.kind.is_stop_loss() => Some(Refusal::SellOcoStopLossBelow),
-        Side::Sell if !below.kind.is_stop_loss() => Some(Refusal::SellOcoTakeProfitAbove),
-        Side::Buy | Side::Sell => None,
-    };
-    if let Some(refusal) = misplaced {
-        return Err(refusal);
-    }
-    let (high, low) = (start_ticks(above), start_ticks(below));
-    let is_wrong =
-        |high: Option<i64>, low: Option<i64>| high.zip(low).is_some_and(|(high, low)| high <= low);
-    if is_wrong(high, low) || is_wrong(high, last) || is_wrong(last, low) {
-        return Err(Refusal::PriceRelationship);
-    }
-    Ok(())
 }
 
 /// An order that waited, as it was asked for.

@@ -6,6 +6,7 @@ mod cancel;
 mod external;
 mod lists;
 mod market;
+mod pair;
 mod place;
 mod preview;
 mod queue;

@@ -27,15 +27,14 @@ struct Changes {
 impl Core {
     /// Reads the events of the last command; they stay in place for whoever answers it.
     pub(super) fn digest(&mut self) {
-        let mut events = std::mem::take(&mut self.events);
+        let events = std::mem::take(&mut self.events);
         let mut changes = Changes::default();
-        for event in &mut events {
-            if let Event::Execution(execution) = &*event
+        for event in &events {
+            if let Event::Execution(execution) = event
                 && let Some(listed) = self.listed_mut(execution.order.symbol)
             {
                 listed.last_order_id = listed.last_order_id.max(execution.order.id.0);
             }
-            self.restored.translate(event);
             self.take_in(event, &mut changes);
         }
         for symbol in &changes.symbols {

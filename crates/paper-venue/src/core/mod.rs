@@ -76,7 +76,6 @@ pub(crate) struct Core {
     pub(crate) listen_keys: BTreeMap<String, AccountId>,
     pub(crate) has_listen_keys: bool,
     pub(crate) is_in_maintenance: bool,
-    restored: restore::Restored,
 }
 
 // === impl Core ===
@@ -132,7 +131,6 @@ impl Core {
             listen_keys: BTreeMap::new(),
             has_listen_keys: options.legacy_listen_key,
             is_in_maintenance: false,
-            restored: restore::Restored::default(),
         };
         let marks = restore::marks(&past);
         for mut listing in market.listings() {
@@ -226,10 +224,7 @@ impl Core {
     /// Gives the exchange a command and tells everybody what came of it.
     pub(crate) fn apply(&mut self, command: Command) -> Result<Reply, Refusal> {
         self.events.clear();
-        let command = self.restored.inward(command);
-        let symbol = restore::symbol_of(&command);
         let reply = self.exchange.apply(self.now, command, &mut self.events);
-        let reply = reply.map(|reply| self.restored.outward(symbol, reply));
         self.digest();
         reply
     }

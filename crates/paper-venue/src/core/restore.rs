@@ -1,18 +1,16 @@
 //! Puts back what an earlier run left: balances, orders, trades, numbers.
 //!
-//! Open orders go back into the book under new numbers of the exchange; clients see the old ones,
-//! with what had traded before. Numbers go on a good way after the last that were written down, so
-//! that none is given twice. What cannot go back - orders of lists, post-only orders that would
-//! take, stops that would trigger - expires, and the ledger says so.
+//! Open orders and lists go back into the exchange with their numbers; what would cross the present
+//! book trades then. Numbers go on a good way after the last that were written down, so that none is
+//! given twice.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use domain::{OrderId, TimeInForce, Timestamp};
 use matching::{
-    AccountId, AccountSpec, ClientId, Command, Event, Execution, ExecutionKind,
-    ExpiryReason, Fill, Funding, ListId, Listing, Order, OrderKind, OrderRef, OrderRequest,
-    OrderStatus, Reply, Side, StpMode, SymbolId,
+    AccountId, AccountSpec, ClientId, Command, ExpiryReason, Fill, Funding, ListId, ListKind,
+    ListStatus, Listing, Order, OrderKind, OrderList, OrderStatus, Reply, Side, StpMode,
 };
 
 use super::Core;
@@ -20,7 +18,7 @@ use super::clients::{Client, OwnTrade};
 use super::listed::Listed;
 use super::report;
 use crate::directory::Directory;
-use crate::ledger::{Entry, Ledger, OrderEntry, StateError};
+use crate::ledger::{Entry, Ledger, ListEntry, OrderEntry, StateError};
 use crate::market::Market;
 
 /// How far numbers jump over what may have been given out after the last mark.
@@ -34,19 +32,6 @@ pub(super) struct Mark {
     update_id: u64,
     report: u64,
     ticks: i64,
-}
-
-/// What an order had before it was put back.
-#[derive(Debug, Clone, Copy)]
-struct Before {
-    order: Order,
-}
-
-/// Orders that were put back: their numbers and what they had.
-#[derive(Debug, Default)]
-pub(super) struct Restored {
-    before: BTreeMap<(SymbolId, OrderId), Before>,
-    inward: BTreeMap<(SymbolId, OrderId), OrderId>,
 }
 
 /// Reads a state folder; without one everything is empty.
@@ -118,18 +103,6 @@ pub(super) fn next_list(past: &[Entry]) -> u64 {
     past.iter().filter_map(number).max().map_or(1, |last| last.saturating_add(1))
 }
 
-/// The symbol that a command about orders concerns.
-pub(super) const fn symbol_of(command: &Command) -> Option<SymbolId> {
-    match command {
-        Command::Place { symbol, .. }
-        | Command::Cancel { symbol, .. }
-        | Command::CancelAll { symbol, .. }
-        | Command::CancelReplace { symbol, .. }
-        | Command::Amend { symbol, .. } => Some(*symbol),
-        _ => None,
-    }
-}
-
 fn unfit(what: &str, name: &str) -> StateError {
     StateError::Unfit(format!("there is no {what} {name:?} any more"))
 }
@@ -147,6 +120,7 @@ pub(super) fn replay(core: &mut Core, past: &[Entry]) -> Result<(), StateError> 
                 balances.insert((*account, asset.clone()), total);
             }
             Entry::Order(order) => put_order(core, order)?,
+            Entry::List(list) => put_list(core, list)?,
             _ => {}
         }
     }
@@ -158,16 +132,10 @@ pub(super) fn replay(core: &mut Core, past: &[Entry]) -> Result<(), StateError> 
             core.apply(command).map_err(|refusal| StateError::Unfit(refusal.message()))?;
         }
     }
-    core.ledger.is_paused = false;
-    let open: Vec<Order> = core
-        .clients
-        .values()
-        .flat_map(|client| client.open_orders(None).into_iter().copied())
-        .collect();
-    for order in open {
-        put_back(core, order);
+    for symbol in 0..core.listed.len() {
+        put_back(core, symbol)?;
     }
-    core.ledger.flush();
+    core.ledger.is_paused = false;
     Ok(())
 }
 
@@ -278,165 +246,53 @@ fn put_order(core: &mut Core, entry: &OrderEntry) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Places an open order again, or ends it when that is impossible.
-fn put_back(core: &mut Core, order: Order) {
-    let lots = order.lots.saturating_sub(order.executed_lots).saturating_sub(order.prevented_lots);
-    let has_triggered = order.kind.is_contingent() && order.is_working;
-    let kind = if has_triggered { OrderKind::Limit } else { order.kind };
-    let request = OrderRequest {
-        client_id: order.client_id,
-        side: order.side,
-        kind,
-        time_in_force: order.time_in_force,
-        lots,
-        quote_atoms: 0,
-        ticks: order.ticks,
-        stop_ticks: if has_triggered { 0 } else { order.stop_ticks },
-        trailing_bips: if has_triggered { 0 } else { order.trailing_bips },
-        iceberg_lots: if order.iceberg_lots < lots { order.iceberg_lots } else { 0 },
-        stp: Some(order.stp),
+/// Puts the open orders and lists of a symbol back into the exchange. What would cross the present
+/// book trades then, and that is on the ledger.
+fn put_back(core: &mut Core, place: usize) -> Result<(), StateError> {
+    let Some(symbol) = core.listed.get(place).map(|listed| listed.id) else { return Ok(()) };
+    let clients = core.clients.values();
+    let orders: Vec<Order> =
+        clients.flat_map(|client| client.open_orders(Some(symbol))).copied().collect();
+    let is_wanted = |list: &&OrderList| {
+        list.symbol == symbol && orders.iter().any(|order| order.list == Some(list.id))
     };
-    let is_possible = order.list.is_none() && lots > 0;
-    if is_possible {
-        let next = core.next_order_id(order.symbol);
-        core.restored.remember(next, order);
-        let command =
-            Command::Place { account: order.account, symbol: order.symbol, order: request };
-        if core.apply(command).is_ok() {
-            return;
-        }
-        core.restored.forget(next, &order);
+    let lists = core.clients.values().flat_map(|client| client.lists.values());
+    let lists: Vec<OrderList> = lists.filter(is_wanted).copied().collect();
+    if orders.is_empty() {
+        return Ok(());
     }
-    let at = core.now;
-    let ended = Order {
-        status: OrderStatus::Expired,
-        expiry_reason: Some(ExpiryReason::ExchangeCanceled),
-        is_working: false,
-        updated_at: at,
-        ..order
-    };
-    let execution = Execution {
-        id: 0,
-        kind: ExecutionKind::Expired,
-        order: ended,
-        request_id: ClientId::NONE,
-        fill: None,
-        prevention: None,
-        at,
-    };
-    core.events = vec![Event::Execution(execution)];
-    core.digest();
+    core.ledger.is_paused = false;
+    core.apply(Command::Restore { symbol, orders, lists })
+        .map_err(|refusal| StateError::Unfit(refusal.message()))?;
+    core.ledger.is_paused = true;
+    Ok(())
 }
 
-impl Core {
-    /// The number that the next order of a symbol gets.
-    fn next_order_id(&self, symbol: SymbolId) -> (SymbolId, OrderId) {
-        let last = self.listed(symbol).map_or(0, |listed| listed.last_order_id);
-        (symbol, OrderId(last.saturating_add(1)))
+fn put_list(core: &mut Core, entry: &ListEntry) -> Result<(), StateError> {
+    let symbol = core.symbols.get(&entry.symbol).copied();
+    let symbol = symbol.ok_or_else(|| unfit("symbol", &entry.symbol))?;
+    let mut legs = [None; 3];
+    for (slot, (id, name)) in legs.iter_mut().zip(&entry.legs) {
+        *slot = Some((OrderId(*id), name.parse().unwrap_or(ClientId::NONE)));
     }
-}
-
-// === impl Restored ===
-
-impl Restored {
-    fn remember(&mut self, new: (SymbolId, OrderId), order: Order) {
-        self.before.insert(new, Before { order });
-        self.inward.insert((order.symbol, order.id), new.1);
-    }
-
-    fn forget(&mut self, new: (SymbolId, OrderId), order: &Order) {
-        self.before.remove(&new);
-        self.inward.remove(&(order.symbol, order.id));
-    }
-
-    /// Writes the old numbers into what the exchange reports.
-    pub(super) fn translate(&self, event: &mut Event) {
-        if self.before.is_empty() {
-            return;
-        }
-        match event {
-            Event::Execution(execution) => {
-                let key = (execution.order.symbol, execution.order.id);
-                if let Some(Before { order }) = self.before.get(&key) {
-                    merge(&mut execution.order, order);
-                }
-            }
-            Event::Trade(trade) => {
-                for id in [&mut trade.buyer, &mut trade.seller].into_iter().flatten() {
-                    if let Some(before) = self.before.get(&(trade.symbol, *id)) {
-                        *id = before.order.id;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Writes the exchange's numbers into what is asked of it.
-    pub(super) fn inward(&self, mut command: Command) -> Command {
-        if self.inward.is_empty() {
-            return command;
-        }
-        match &mut command {
-            Command::Cancel { symbol, cancel, .. } => self.point(*symbol, &mut cancel.order),
-            Command::CancelReplace { symbol, replace, .. } => {
-                self.point(*symbol, &mut replace.cancel.order);
-            }
-            Command::Amend { symbol, order, lots, .. } => {
-                self.point(*symbol, order);
-                if let OrderRef::Id(id) | OrderRef::Both(id, _) = order
-                    && let Some(before) = self.before.get(&(*symbol, *id))
-                {
-                    *lots = lots.saturating_sub(before.order.executed_lots);
-                }
-            }
-            _ => {}
-        }
-        command
-    }
-
-    fn point(&self, symbol: SymbolId, order: &mut OrderRef) {
-        if let OrderRef::Id(id) | OrderRef::Both(id, _) = order
-            && let Some(new) = self.inward.get(&(symbol, *id))
-        {
-            *id = *new;
-        }
-    }
-
-    /// Writes the old numbers into what the exchange answers.
-    pub(super) fn outward(&self, symbol: Option<SymbolId>, mut reply: Reply) -> Reply {
-        let Some(symbol) = symbol.filter(|_| !self.before.is_empty()) else { return reply };
-        let old = |id: &mut OrderId| {
-            if let Some(before) = self.before.get(&(symbol, *id)) {
-                *id = before.order.id;
-            }
-        };
-        match &mut reply {
-            Reply::Canceled(id) | Reply::Amended(id) | Reply::Placed(id) => old(id),
-            Reply::CanceledAll { orders, .. } => orders.iter_mut().for_each(old),
-            Reply::Replaced { canceled: Ok(id), .. } => old(id),
-            _ => {}
-        }
-        reply
-    }
-}
-
-/// Adds what an order had before it was put back.
-fn merge(order: &mut Order, before: &Order) {
-    order.id = before.id;
-    order.kind = before.kind;
-    order.stop_ticks = before.stop_ticks;
-    order.trailing_bips = before.trailing_bips;
-    order.iceberg_lots = before.iceberg_lots;
-    order.lots = order.lots.saturating_add(before.executed_lots).saturating_add(before.prevented_lots);
-    order.executed_lots = order.executed_lots.saturating_add(before.executed_lots);
-    order.executed_quote = order.executed_quote.saturating_add(before.executed_quote);
-    order.prevented_lots = order.prevented_lots.saturating_add(before.prevented_lots);
-    order.prevented_match = order.prevented_match.or(before.prevented_match);
-    order.amends = order.amends.saturating_add(before.amends);
-    order.placed_at = before.placed_at;
-    order.working_at = before.working_at.or(order.working_at);
-    if order.status == OrderStatus::New && before.executed_lots > 0 {
-        order.status = OrderStatus::PartiallyFilled;
-    }
+    let account = AccountId(entry.account);
+    let list = OrderList {
+        id: ListId(entry.list_id),
+        client_id: entry.client_id.parse().unwrap_or(ClientId::NONE),
+        symbol,
+        account,
+        kind: match entry.kind.as_str() {
+            "Oto" => ListKind::Oto,
+            "Otoco" => ListKind::Otoco,
+            _ => ListKind::Oco,
+        },
+        status: if entry.is_done { ListStatus::AllDone } else { ListStatus::Executing },
+        legs,
+        placed_at: Timestamp::from_unix_nanos(entry.placed_at),
+        updated_at: Timestamp::from_unix_nanos(entry.at),
+    };
+    let client = core.clients.get_mut(&account);
+    let client = client.ok_or_else(|| unfit("account", &account.0.to_string()))?;
+    client.lists.insert(list.id.0, list);
+    Ok(())
 }
