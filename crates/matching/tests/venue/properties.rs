@@ -673,7 +673,7 @@ fn wild_command() -> impl Strategy<Value = Command> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn every_unit_is_where_it_should_be_whatever_is_asked(
