@@ -10,18 +10,18 @@
 //! * No order is sent while nobody hears what becomes of it: with the account's stream given up,
 //!   only cancels and questions leave.
 
-mod clock;
+pub(crate) mod clock;
 mod config;
 mod depth;
 mod entry;
-mod outcome;
-mod params;
-mod parse;
-mod rest;
+pub(crate) mod outcome;
+pub(crate) mod params;
+pub(crate) mod parse;
+pub(crate) mod rest;
 mod sign;
 mod streams;
 mod trade;
-mod ws_api;
+pub(crate) mod ws_api;
 
 pub mod scan;
 

@@ -88,13 +88,13 @@ impl Context {
     }
 
     /// Pays for a request, waiting if it may.
-    pub(crate) async fn pay(&self, call: &Call<'_>) -> Result<(), Failure> {
+    pub(crate) async fn pay(&self, cost: Cost, lane: Lane, patient: bool) -> Result<(), Failure> {
         let mut waited = Duration::ZERO;
         loop {
-            let Err(wait) = self.budget.take(call.cost, call.lane, self.clock.now()) else {
+            let Err(wait) = self.budget.take(cost, lane, self.clock.now()) else {
                 return Ok(());
             };
-            if !call.patient || waited + wait.after > BUDGET_WAIT_MAX {
+            if !patient || waited + wait.after > BUDGET_WAIT_MAX {
                 return Err(Failure::NotSent { why: wait.to_string() });
             }
             let step = wait.after.max(Duration::from_millis(1));
@@ -141,7 +141,7 @@ impl Rest {
 
     /// Asks, and gives what the venue answered if it did what it was asked.
     pub(crate) async fn call(&self, call: Call<'_>) -> Result<Bytes, Failure> {
-        self.context.pay(&call).await?;
+        self.context.pay(call.cost, call.lane, call.patient).await?;
         let pool = match call.lane {
             Lane::Order => &self.orders,
             Lane::Cancel => &self.cancels,

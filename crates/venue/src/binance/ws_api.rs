@@ -145,7 +145,7 @@ impl Session {
 
     /// Asks, and gives the result.
     pub(crate) async fn call(&self, mut call: Call<'_>) -> Result<Bytes, Failure> {
-        self.context.pay(&call).await?;
+        self.context.pay(call.cost, call.lane, call.patient).await?;
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let not_sent = |why: String| Failure::NotSent { why };
         if call.access == Access::Signed {
