@@ -48,6 +48,8 @@ const LIMITS: [(Counted, Duration, u64); 2] = [
     (Counted::Requests, Duration::from_secs(5), 600),
     (Counted::Orders, Duration::from_secs(1), 20),
 ];
+/// How often the venue is asked again after a request has failed.
+const RETRY_EVERY: Duration = Duration::from_secs(3);
 /// How often the clocks are compared.
 const CLOCK_EVERY: Duration = Duration::from_secs(300);
 
@@ -274,7 +276,7 @@ fn prepare(
 /// Asks everything that must be known before trading.
 async fn meet(rest: &Rest, config: &Config) -> Result<Vec<domain::Instrument>, ConnectError> {
     let of = |what| move |failure: Failure| error_of(what, failure);
-    rest.compare_clocks().await.map_err(of("asking for the time"))?;
+    rest.compare_clocks(false).await.map_err(of("asking for the time"))?;
     let key = rest.read("/v5/user/query-api", &[], true).await;
     let powers = parse::key_powers(&key.map_err(of("asking what the key may do"))?)?;
     if powers.withdraws {
@@ -313,12 +315,18 @@ fn error_of(what: &'static str, failure: Failure) -> ConnectError {
 /// Compares clocks now and then, and when the venue has refused a time.
 async fn keep_time(rest: Arc<Rest>) {
     let context = Arc::clone(rest.context());
+    let mut due = tokio::time::Instant::now() + CLOCK_EVERY;
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(CLOCK_EVERY) => {}
-            () = context.time_is_off.notified() => {}
+        let anew = tokio::select! {
+            // After a failure somebody has to find out when it is over.
+            () = tokio::time::sleep(RETRY_EVERY) => false,
+            () = context.time_is_off.notified() => true,
+        };
+        if !anew && context.meter.fault().is_none() && tokio::time::Instant::now() < due {
+            continue;
         }
-        if let Err(failure) = rest.compare_clocks().await {
+        due = tokio::time::Instant::now() + CLOCK_EVERY;
+        if let Err(failure) = rest.compare_clocks(anew).await {
             context.meter.failed(&failure.why());
         }
     }

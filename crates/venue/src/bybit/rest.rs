@@ -140,19 +140,18 @@ impl Rest {
         match judge(answer.status, &answer.body) {
             Ok(()) => Ok(answer.body),
             Err(failure) => {
-                self.learn(&failure, &answer.headers);
+                self.learn(answer.status, &answer.body, &answer.headers);
                 Err(failure)
             }
         }
     }
 
-    fn learn(&self, failure: &Failure, headers: &HeaderMap) {
-        if failure.is(TIMESTAMP) {
-            self.context.skew.forget();
+    fn learn(&self, status: u16, body: &[u8], headers: &HeaderMap) {
+        let code = serde_json::from_slice::<Envelope>(body).ok().map(|one| one.ret_code);
+        if code == Some(TIMESTAMP) {
             self.context.time_is_off.notify_one();
         }
-        let is_full = ["code 10006", "code 10018", "code 10429", "status 403"];
-        if is_full.iter().any(|told| failure.why().contains(told)) {
+        if matches!(status, 403 | 429) || matches!(code, Some(10006 | 10018 | 10429)) {
             let now = self.context.clock.now();
             let reset = headers.get("x-bapi-limit-reset-timestamp").and_then(|v| v.to_str().ok());
             let until = reset.and_then(|text| text.parse().ok()).map(crate::binance::parse::moment);
@@ -195,13 +194,18 @@ impl Rest {
     }
 
     /// Measures how far the venue's clock is ahead of ours.
-    pub(crate) async fn compare_clocks(&self) -> Result<(), Failure> {
-        for _ in 0..CLOCK_QUESTIONS {
+    ///
+    /// `anew` when the venue has refused a time, so that nothing measured before counts any more.
+    pub(crate) async fn compare_clocks(&self, anew: bool) -> Result<(), Failure> {
+        for question in 0..CLOCK_QUESTIONS {
             let asked = self.context.clock.now();
             let answer = self.read("/v5/market/time", &[], false).await?;
             let answered = self.context.clock.now();
             let server = super::parse::time(&answer);
             let server = server.map_err(|e| Failure::Unknown { why: e.to_string() })?;
+            if anew && question == 0 {
+                self.context.skew.forget();
+            }
             self.context.skew.measured(asked, server, answered);
         }
         Ok(())
