@@ -10,18 +10,18 @@
 //! * No order is sent while nobody hears what becomes of it: with the account's stream given up,
 //!   only cancels and questions leave.
 
-mod clock;
+pub(crate) mod clock;
 mod config;
 mod depth;
 mod entry;
-mod outcome;
-mod params;
-mod parse;
-mod rest;
+pub(crate) mod outcome;
+pub(crate) mod params;
+pub(crate) mod parse;
+pub(crate) mod rest;
 mod sign;
 mod streams;
 mod trade;
-mod ws_api;
+pub(crate) mod ws_api;
 
 pub mod scan;
 
@@ -54,6 +54,8 @@ use ws_api::{Life, Session, SessionTask};
 const WISHES_MAX: usize = 64;
 /// How often the clocks are compared.
 const CLOCK_EVERY: Duration = Duration::from_secs(300);
+/// How often the venue is asked again after a request has failed.
+const RETRY_EVERY: Duration = Duration::from_secs(3);
 /// How often the filters are read again.
 const LISTINGS_EVERY: Duration = Duration::from_secs(1800);
 
@@ -327,16 +329,23 @@ impl Upkeep {
     async fn run(self, listings: Arc<Listings>) {
         let mut clock = tokio::time::interval(CLOCK_EVERY);
         let mut listing = tokio::time::interval(LISTINGS_EVERY);
+        let mut retry = tokio::time::interval(RETRY_EVERY);
+        retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The first ticks come at once, and both were just done.
         clock.tick().await;
         listing.tick().await;
         loop {
             let meter = &self.rest.context().meter;
             let done = tokio::select! {
-                _ = clock.tick() => entry::compare_clocks(&self.rest).await,
+                _ = clock.tick() => entry::compare_clocks(&self.rest, false).await,
                 () = self.rest.context().time_is_off.notified() => {
-                    entry::compare_clocks(&self.rest).await
+                    entry::compare_clocks(&self.rest, true).await
                 }
+                // After a failure somebody has to find out when it is over.
+                _ = retry.tick() => match meter.fault() {
+                    Some(_) => entry::compare_clocks(&self.rest, false).await,
+                    None => Ok(()),
+                },
                 _ = listing.tick() => {
                     let fees = listings.all().first().map(|one| crate::Fees {
                         maker: one.maker_fee,

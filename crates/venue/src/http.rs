@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::Request;
 use hyper::client::conn::http1;
 use hyper::header::HeaderMap;
-use hyper::{Request, Response};
+use hyper::http::response::Parts;
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 
@@ -100,7 +101,12 @@ impl Pool {
         let Ok(Ok(_permit)) = permit else {
             return Err(not_sent("every connection is in use".to_owned()));
         };
-        let mut open = self.open().await.map_err(not_sent)?;
+        // A new connection has its own bound; this one is for what was kept.
+        let opening = self.patience.connect.saturating_mul(2);
+        let opened = tokio::time::timeout(opening, self.open()).await;
+        let mut open = opened
+            .unwrap_or_else(|_| Err("no connection became ready".to_owned()))
+            .map_err(not_sent)?;
         let request = make().map_err(not_sent)?;
         let before = open.written.bytes();
         let started = tokio::time::Instant::now();
@@ -116,10 +122,10 @@ impl Pool {
         let exchanged = tokio::time::timeout(self.patience.answer, open.exchange(request)).await;
         let fault = match exchanged {
             Ok(Ok((response, body, reusable))) => {
-                let (status, headers) = (response.status().as_u16(), response.headers().clone());
                 if reusable {
                     self.keep(open);
                 }
+                let (status, headers) = (response.status.as_u16(), response.headers);
                 return Ok(Answer { status, headers, body, took: started.elapsed() });
             }
             Ok(Err(why)) => why,
@@ -174,7 +180,7 @@ impl Open {
     async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<(Response<()>, Bytes, bool), String> {
+    ) -> Result<(Parts, Bytes, bool), String> {
         let Self { sender, connection, .. } = self;
         let mut closed = false;
         let mut response = pin!(sender.send_request(request));
@@ -194,7 +200,7 @@ impl Open {
             body.as_mut().poll(cx)
         });
         let body = body.await.map_err(|e| format!("the answer broke off: {e}"))?;
-        Ok((Response::from_parts(head, ()), body.to_bytes(), !closed))
+        Ok((head, body.to_bytes(), !closed))
     }
 }
 

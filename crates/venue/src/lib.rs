@@ -13,6 +13,7 @@
 mod account;
 pub mod binance;
 mod budget;
+pub mod bybit;
 mod feeds;
 mod http;
 mod ladder;

@@ -40,7 +40,7 @@ impl Skew {
         samples.push_back(Sample { round_trip_nanos, ahead_nanos });
     }
 
-    /// What was measured is no longer right: the venue has refused a time.
+    /// What was measured is no longer right; called when something better is at hand.
     pub(crate) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -29,7 +29,7 @@ pub(crate) struct Met {
 /// Asks everything that must be known before trading.
 pub(crate) async fn meet(rest: &Rest, config: &Config) -> Result<Met, ConnectError> {
     rest.context().budget.limits(&LIMITS_AT_FIRST);
-    compare_clocks(rest).await?;
+    compare_clocks(rest, false).await?;
     let mut notices = Vec::new();
     check_key(rest, &mut notices).await?;
     let what = "asking for the account";
@@ -110,15 +110,20 @@ pub(crate) async fn listings(
     Ok(Met { instruments: found.instruments, notices })
 }
 
-/// Measures how far the venue's clock is ahead of ours.
-pub(crate) async fn compare_clocks(rest: &Rest) -> Result<(), ConnectError> {
-    for _ in 0..CLOCK_QUESTIONS {
+/// Measures how far the venue's clock is ahead of ours; `anew` when the venue has refused a time,
+/// so that nothing measured before counts any more.
+pub(crate) async fn compare_clocks(rest: &Rest, anew: bool) -> Result<(), ConnectError> {
+    for question in 0..CLOCK_QUESTIONS {
         let asked = rest.context().clock.now();
         let answer = ask(rest, "/api/v3/time", Params::new(), Access::Public, 1).await;
         let answered = rest.context().clock.now();
         let what = "asking for the time";
         let answer = answer.map_err(|failure| ConnectError::of(what, failure))?;
-        rest.context().skew.measured(asked, market::time(&answer)?, answered);
+        let server = market::time(&answer)?;
+        if anew && question == 0 {
+            rest.context().skew.forget();
+        }
+        rest.context().skew.measured(asked, server, answered);
     }
     Ok(())
 }

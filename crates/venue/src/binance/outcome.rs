@@ -48,6 +48,10 @@ pub(crate) struct ErrorBody<'a> {
     pub(crate) data: Option<&'a RawValue>,
 }
 
+/// Too much was asked.
+pub(crate) const TOO_MUCH: i32 = -1003;
+/// Too many new orders came.
+pub(crate) const TOO_MANY_ORDERS: i32 = -1015;
 /// The venue's clock or ours is off.
 pub(crate) const TIMESTAMP: i32 = -1021;
 /// The venue has no such open order.
@@ -58,6 +62,11 @@ pub(crate) const NO_ORDER: i32 = -2013;
 pub(crate) const REPLACED_IN_PART: i32 = -2021;
 /// Neither half of a cancel-and-replace succeeded.
 pub(crate) const REPLACED_NOT: i32 = -2022;
+
+/// The code of an error.
+pub(crate) fn code_of(body: &[u8]) -> Option<i32> {
+    serde_json::from_slice::<ErrorBody<'_>>(body).ok().map(|error| error.code)
+}
 
 /// Judges an answer by its status and body.
 pub(crate) fn judge(status: u16, body: &[u8]) -> Result<(), Failure> {
@@ -76,7 +85,7 @@ pub(crate) fn failure(status: u16, error: Option<ErrorBody<'_>>) -> Failure {
     let code = error.as_ref().map(|error| error.code);
     match (status, code) {
         (_, Some(-1008)) | (429 | 418 | 403 | 404 | 410, _) => Failure::NotSent { why: told },
-        (..500, Some(-1003 | -1015)) => Failure::NotSent { why: told },
+        (..500, Some(TOO_MUCH | TOO_MANY_ORDERS)) => Failure::NotSent { why: told },
         (..500, Some(code)) if is_certain_refusal(code) => {
             let (message, data) = error.map_or_else(Default::default, |error| {
                 (error.msg, error.data.map(|data| data.get().into()))

@@ -15,7 +15,7 @@ use hyper::{Method, Request};
 use tokio::sync::Notify;
 
 use super::clock::Skew;
-use super::outcome::{Failure, TIMESTAMP, judge};
+use super::outcome::{Failure, TIMESTAMP, TOO_MANY_ORDERS, TOO_MUCH, code_of, judge};
 use super::params::{Params, Timing, write_query, write_signed_query};
 use super::sign::Credentials;
 use crate::http::{Answer, Patience, Pool};
@@ -88,13 +88,13 @@ impl Context {
     }
 
     /// Pays for a request, waiting if it may.
-    pub(crate) async fn pay(&self, call: &Call<'_>) -> Result<(), Failure> {
+    pub(crate) async fn pay(&self, cost: Cost, lane: Lane, patient: bool) -> Result<(), Failure> {
         let mut waited = Duration::ZERO;
         loop {
-            let Err(wait) = self.budget.take(call.cost, call.lane, self.clock.now()) else {
+            let Err(wait) = self.budget.take(cost, lane, self.clock.now()) else {
                 return Ok(());
             };
-            if !call.patient || waited + wait.after > BUDGET_WAIT_MAX {
+            if !patient || waited + wait.after > BUDGET_WAIT_MAX {
                 return Err(Failure::NotSent { why: wait.to_string() });
             }
             let step = wait.after.max(Duration::from_millis(1));
@@ -103,16 +103,14 @@ impl Context {
         }
     }
 
-    /// Learns from an answer: our time is off, or we have asked too much.
-    pub(crate) fn learn(&self, failure: &Failure, status: u16, retry_after: Option<Duration>) {
-        if failure.is(TIMESTAMP) {
-            self.skew.forget();
+    /// Learns from an error: our time is off, or we have asked too much.
+    pub(crate) fn learn(&self, status: u16, code: Option<i32>, retry_after: Option<Duration>) {
+        if code == Some(TIMESTAMP) {
             self.time_is_off.notify_one();
         }
-        let too_many_orders = failure.why().contains("code -1015");
-        let too_much = matches!(status, 429 | 418) || failure.why().contains("code -1003");
+        let too_much = matches!(status, 429 | 418) || code == Some(TOO_MUCH);
         // Too many new orders are no reason to hold back cancels; the count has been told.
-        if too_much && !too_many_orders {
+        if too_much && code != Some(TOO_MANY_ORDERS) {
             self.budget.pause(self.clock.now().plus(retry_after.unwrap_or(PAUSE)));
         }
     }
@@ -141,7 +139,7 @@ impl Rest {
 
     /// Asks, and gives what the venue answered if it did what it was asked.
     pub(crate) async fn call(&self, call: Call<'_>) -> Result<Bytes, Failure> {
-        self.context.pay(&call).await?;
+        self.context.pay(call.cost, call.lane, call.patient).await?;
         let pool = match call.lane {
             Lane::Order => &self.orders,
             Lane::Cancel => &self.cancels,
@@ -167,7 +165,7 @@ impl Rest {
             Err(failure) => {
                 let after = answer.headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok());
                 let after = after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
-                self.context.learn(&failure, answer.status, after);
+                self.context.learn(answer.status, code_of(&answer.body), after);
                 Err(failure)
             }
         }

@@ -2,6 +2,10 @@
 //!
 //! Every function takes any bytes and never panics.
 
+use std::sync::Arc;
+
+use domain::Clock;
+
 use super::parse::{ParseError, account, depth, instruments, json, market, orders, streams};
 use super::{Credentials, KeyError, outcome, params};
 use crate::Fees;
@@ -83,4 +87,55 @@ pub fn sign_order(
     out.clear();
     let timing = params::Timing { timestamp_ms, recv_window_ms: 5_000 };
     params::write_signed_query(&params::order(order), timing, credentials, out)
+}
+
+/// Sends orders to a server that answers anything, to measure the way there and back.
+#[derive(Debug)]
+pub struct HttpProbe {
+    rest: super::rest::Rest,
+    url: String,
+    credentials: Credentials,
+    clock: Arc<dyn Clock>,
+}
+
+// === impl HttpProbe ===
+
+impl HttpProbe {
+    /// Prepares for requests to the server at `url`; nothing is sent.
+    ///
+    /// # Errors
+    /// Why the address is none.
+    pub fn new(url: &str, credentials: Credentials, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let config = super::Config::at(url, credentials.clone());
+        let budget = Arc::new(crate::LocalBudget::default());
+        let rest = super::prepare(&config, &clock, budget).map_err(|e| e.to_string())?;
+        Ok(Self { rest, url: url.to_owned(), credentials, clock })
+    }
+
+    /// The same without connections, for another runtime.
+    ///
+    /// # Errors
+    /// As [`HttpProbe::new`].
+    pub fn fresh(&self) -> Result<Self, String> {
+        Self::new(&self.url, self.credentials.clone(), Arc::clone(&self.clock))
+    }
+
+    /// Sends an order and waits for the whole answer.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn post(&self, order: &domain::NewOrder) -> Result<(), String> {
+        let call = super::rest::Call {
+            method: hyper::Method::POST,
+            path: "/api/v3/order",
+            session_method: "order.place",
+            params: params::order(order),
+            access: super::rest::Access::Signed,
+            cost: crate::Cost { weight: 1, orders: 1 },
+            lane: crate::Lane::Order,
+            patient: false,
+            last: None,
+        };
+        self.rest.call(call).await.map(drop).map_err(|failure| failure.why())
+    }
 }

@@ -146,19 +146,7 @@ impl BinanceVenue {
             _ => ("/api/v3/orderList/otoco", "orderList.place.otoco", 3),
         };
         let answer = self.command(order_call(path, method, params, count, last)).await?;
-        let read = || {
-            let report: ListReport<'_> = json("a list of orders", &answer)?;
-            let mut found = Vec::with_capacity(report.order_reports.len());
-            for one in &report.order_reports {
-                found.push(one.order()?);
-            }
-            Ok::<_, ParseError>((report.order_list_id, found))
-        };
-        let (list_id, mut found) = read().map_err(|error| unknown(&error))?;
-        let names: Vec<_> =
-            list.orders().into_iter().map(|order| order.client_order_id.clone()).collect();
-        found.sort_by_key(|one| names.iter().position(|name| *name == one.client_order_id));
-        Ok(ListAck { list_id, orders: found })
+        list_ack(&answer, list).map_err(|error| unknown(&error).into())
     }
 
     async fn send_replace(
@@ -243,6 +231,21 @@ impl BinanceVenue {
             bad_message_samples,
         }
     }
+}
+
+/// The orders of a list in the order in which they were named.
+fn list_ack(answer: &[u8], list: &NewOrderList) -> Result<ListAck, ParseError> {
+    let report: ListReport<'_> = json("a list of orders", answer)?;
+    let mut orders = Vec::with_capacity(report.order_reports.len());
+    for named in list.orders() {
+        let is_it = |one: &&Report<'_>| one.name() == named.client_order_id.as_str();
+        let found = report.order_reports.iter().find(is_it).ok_or_else(|| ParseError::Shape {
+            what: "a list of orders",
+            why: format!("{} is not in it", named.client_order_id),
+        })?;
+        orders.push(found.order()?);
+    }
+    Ok(ListAck { list_id: report.order_list_id, orders })
 }
 
 fn replaced(answer: &[u8], old: &ClientOrderId, new: &NewOrder) -> Result<Replaced, ParseError> {
@@ -570,5 +573,51 @@ impl Venue for BinanceVenue {
 
     fn market_data(&self) -> Subscription<MarketEvent> {
         self.feeds.publisher().subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{ListShape, Side, TimeInForce};
+
+    fn named(name: &str) -> NewOrder {
+        NewOrder {
+            client_order_id: name.parse().unwrap(),
+            symbol: "BTCUSDT".parse().unwrap(),
+            side: Side::Sell,
+            quantity: "1".parse().unwrap(),
+            kind: domain::OrderKind::Limit {
+                price: "100".parse().unwrap(),
+                time_in_force: TimeInForce::GoodTilCanceled,
+                post_only: false,
+            },
+        }
+    }
+
+    fn report(name: &str, status: &str) -> String {
+        format!(
+            "{{\"symbol\":\"BTCUSDT\",\"orderId\":7,\"orderListId\":3,\"clientOrderId\":\"{name}\",\"transactTime\":1,\"price\":\"100\",\"origQty\":\"1\",\"executedQty\":\"0\",\"cummulativeQuoteQty\":\"0\",\"status\":\"{status}\",\"timeInForce\":\"GTC\",\"type\":\"LIMIT\",\"side\":\"SELL\"}}"
+        )
+    }
+
+    #[test]
+    fn a_list_is_told_in_the_order_in_which_it_was_named() {
+        let shape = ListShape::Oto { working: named("in"), pending: named("out") };
+        let list = NewOrderList { client_list_id: "list".parse().unwrap(), shape };
+        let answer = |first: &str| {
+            format!(
+                "{{\"orderListId\":3,\"contingencyType\":\"OTO\",\"orderReports\":[{},{}]}}",
+                report(first, "PENDING_NEW"),
+                report("in", "NEW")
+            )
+        };
+        let ack = list_ack(answer("out").as_bytes(), &list).unwrap();
+        let told: Vec<_> =
+            ack.orders.iter().map(|one| (one.client_order_id.as_str(), one.is_open())).collect();
+        assert_eq!((ack.list_id, told), (3, vec![("in", true), ("out", true)]));
+        assert_eq!(ack.orders[1].status, crate::VenueOrderStatus::Pending);
+        let error = list_ack(answer("else").as_bytes(), &list).unwrap_err().to_string();
+        assert_eq!(error, "a list of orders has an unexpected shape: out is not in it");
     }
 }

@@ -145,7 +145,7 @@ impl Session {
 
     /// Asks, and gives the result.
     pub(crate) async fn call(&self, mut call: Call<'_>) -> Result<Bytes, Failure> {
-        self.context.pay(&call).await?;
+        self.context.pay(call.cost, call.lane, call.patient).await?;
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let not_sent = |why: String| Failure::NotSent { why };
         if call.access == Access::Signed {
@@ -291,6 +291,8 @@ impl Worker {
                     }
                 }
                 _ = check.tick() => {
+                    // Whoever asked and has gone is answered no more.
+                    self.pending.retain(|_, reply| !reply.is_closed());
                     if heard.elapsed() > SILENCE_MAX {
                         return format!("nothing was heard for {} s", SILENCE_MAX.as_secs());
                     }
@@ -377,10 +379,10 @@ impl Worker {
         let result = match result {
             Ok(result) => Ok(Bytes::copy_from_slice(result)),
             Err((until, error)) => {
-                let failed = failure(status, error);
                 let after = until.map(|until| until.since(self.task.context.clock.now()));
-                self.task.context.learn(&failed, status, after);
-                Err(failed)
+                let code = error.as_ref().map(|error| error.code);
+                self.task.context.learn(status, code, after);
+                Err(failure(status, error))
             }
         };
         if self.subscribing == Some(id) {

@@ -11,6 +11,8 @@ use venue::binance::scan::{RawBook, read_answer, read_event};
 const INFO: &[u8] = include_bytes!("../payloads/binance_exchange_info.json");
 const EVENTS: &str = include_str!("../payloads/binance_events.jsonl");
 
+const BYBIT: &str = include_str!("../payloads/bybit.jsonl");
+
 /// The real captures, where they are: set `BOT4_TEST_DATA` to the folder that holds them.
 fn recording(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a test's own switch is no configuration")]
@@ -69,6 +71,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         drop((read_answer(&bytes), read_event(&bytes)));
+        drop(venue::bybit::scan::read(&bytes));
     }
 
     #[test]
@@ -84,5 +87,15 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         drop((read_event(&bytes), read_answer(&bytes)));
+    }
+
+    #[test]
+    fn damaged_messages_of_bybit_are_read_or_refused(
+        line in 0..BYBIT.lines().count(), at in any::<prop::sample::Index>(), byte in any::<u8>()
+    ) {
+        let mut bytes = BYBIT.lines().nth(line).unwrap().as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        drop(venue::bybit::scan::read(&bytes));
     }
 }

@@ -123,6 +123,21 @@ async fn a_server_that_is_about_to_go_is_left() {
 }
 
 #[tokio::test]
+async fn connections_are_renewed_before_the_venue_closes_them() {
+    let server = Server::start().await;
+    let rotate_after = Duration::from_millis(500);
+    let venue = connect(Config { rotate_after, ..config(&server) }).await;
+    let due = Some("the connection was due to be renewed".to_owned());
+    until("the market is renewed", || {
+        server.push(depth(9, 12, ""));
+        status(&venue).market_stream.last_fault == due
+    })
+    .await;
+    until("the account is renewed", || status(&venue).account_stream.last_fault == due).await;
+    until("it is there again", || status(&venue).account_stream.live).await;
+}
+
+#[tokio::test]
 async fn a_symbol_can_be_watched_and_left_at_any_time() {
     let server = Server::start().await;
     let venue = connect(Config { symbols: Vec::new(), ..config(&server) }).await;

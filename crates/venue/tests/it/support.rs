@@ -146,8 +146,16 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let count = stream.peek(&mut peeked).await.unwrap_or(0);
     let head = String::from_utf8_lossy(&peeked[..count]).to_ascii_lowercase();
     if head.contains("upgrade: websocket") {
-        let is_session = head.starts_with("get /ws-api/v3");
-        socket(stream, shared, is_session).await;
+        let kind = if head.starts_with("get /ws-api/v3") {
+            Kind::Session
+        } else if head.starts_with("get /v5/private") {
+            Kind::Private
+        } else if head.starts_with("get /v5/public/spot") {
+            Kind::Public
+        } else {
+            Kind::Market
+        };
+        socket(stream, shared, kind).await;
         return;
     }
     let mut buffer = Vec::new();
@@ -201,6 +209,12 @@ fn checked(head: &str, body: &str) -> (String, String) {
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
     let params = format!("{query}{body}");
     let has_key = head.to_ascii_lowercase().contains(&format!("x-mbx-apikey: {API_KEY}"));
+    if let Some(signature) = header(head, "x-bapi-sign") {
+        let of = |name| header(head, name).unwrap();
+        assert_eq!(of("x-bapi-api-key"), API_KEY);
+        let (time, window) = (of("x-bapi-timestamp"), of("x-bapi-recv-window"));
+        assert_eq!(signature, hmac(&format!("{time}{API_KEY}{window}{params}")), "of {params}");
+    }
     let unsigned = match params.split_once("&signature=") {
         Some((signed, signature)) => {
             assert_eq!(signature, hmac(signed), "of {signed}");
@@ -210,6 +224,13 @@ fn checked(head: &str, body: &str) -> (String, String) {
         None => params,
     };
     (format!("{method} {path}"), unsigned)
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (found, value) = line.split_once(": ")?;
+        found.eq_ignore_ascii_case(name).then_some(value)
+    })
 }
 
 pub(crate) fn hmac(text: &str) -> String {
@@ -224,6 +245,10 @@ impl Shared {
         {
             return reply;
         }
+        if what == "GET /v5/market/time" {
+            let nanos = now().unix_nanos();
+            return ok(&format!("{{\"retCode\":0,\"result\":{{\"timeNano\":\"{nanos}\"}}}}"));
+        }
         if what == "GET /api/v3/time" {
             return ok(&format!("{{\"serverTime\":{}}}", now().unix_millis()));
         }
@@ -232,7 +257,17 @@ impl Shared {
     }
 }
 
-async fn socket(stream: TcpStream, shared: Arc<Shared>, is_session: bool) {
+/// Which protocol a socket speaks, by its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Session,
+    Market,
+    Private,
+    Public,
+}
+
+async fn socket(stream: TcpStream, shared: Arc<Shared>, kind: Kind) {
+    let is_session = matches!(kind, Kind::Session | Kind::Private);
     let mut pushes = shared.pushes.subscribe();
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
     loop {
@@ -252,8 +287,10 @@ async fn socket(stream: TcpStream, shared: Arc<Shared>, is_session: bool) {
                 let Some(Ok(message)) = message else { return };
                 let Message::Text(text) = message else { continue };
                 let asked: serde_json::Value = serde_json::from_str(&text).unwrap();
-                let reply = if is_session {
+                let reply = if kind == Kind::Session {
                     session(&shared, &asked)
+                } else if asked["op"].is_string() {
+                    Some(operation(&shared, &asked))
                 } else {
                     let what = asked["method"].as_str().unwrap().to_owned();
                     shared.seen.lock().unwrap().push(Seen { what, params: asked["params"].to_string() });
@@ -266,6 +303,21 @@ async fn socket(stream: TcpStream, shared: Arc<Shared>, is_session: bool) {
                 }
             }
         }
+    }
+}
+
+/// The answer to an operation of Bybit's sockets.
+fn operation(shared: &Shared, asked: &serde_json::Value) -> String {
+    let (op, args) = (asked["op"].as_str().unwrap(), &asked["args"]);
+    if op == "auth" {
+        assert_eq!(args[0], API_KEY);
+        assert_eq!(args[2], hmac(&format!("GET/realtime{}", args[1])));
+    }
+    match shared.reply(op, args.to_string()) {
+        Reply::Answer(401, why) => {
+            format!("{{\"success\":false,\"ret_msg\":\"{why}\",\"op\":\"{op}\"}}")
+        }
+        _ => format!("{{\"success\":true,\"ret_msg\":\"\",\"op\":\"{op}\",\"conn_id\":\"1\"}}"),
     }
 }
 
