@@ -62,7 +62,7 @@ pub struct Config {
     pub rest_url: String,
     /// Where the WebSockets are: `wss://stream.bybit.com`.
     pub ws_url: String,
-    /// Who asks; the secret must be an HMAC one.
+    /// Who asks; the secret must be an HMAC or an RSA one.
     pub credentials: Credentials,
     /// What is traded, and watched from the start.
     pub symbols: Vec<Symbol>,

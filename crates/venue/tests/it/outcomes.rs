@@ -8,7 +8,7 @@ use crate::support::{
 };
 use venue::binance::{BinanceVenue, Config, ConnectError, OrderEntry};
 use venue::{
-    Budget, CancelError, Cost, Lane, LocalBudget, ReplaceError, SubmitError, Venue,
+    Budget, CancelError, Cost, Counted, Lane, LocalBudget, ReplaceError, SubmitError, Venue,
     VenueOrderStatus,
 };
 
@@ -375,4 +375,50 @@ async fn a_key_that_may_withdraw_is_refused_and_one_that_cannot_be_asked_about_i
     let expect = "asking what the key may do: the venue refused: -2015 Invalid API-key";
     assert_eq!(refused, expect);
     assert!(!format!("{venue:?}").contains(crate::support::SECRET));
+}
+
+#[tokio::test]
+async fn questions_wait_for_the_budget_and_are_answered_then() {
+    let server = Server::start().await;
+    let (venue, budget) = connect(&server, OrderEntry::Rest).await;
+    // Eight questions a second are left of ten.
+    budget.limits(&[(Counted::Requests, Duration::from_secs(1), 10)]);
+    let second = || now().unix_millis() / 1000;
+    let began = second();
+    for _ in 0..9 {
+        venue.balances().await.unwrap();
+    }
+    assert!(second() > began, "nine do not fit into one second");
+}
+
+#[tokio::test]
+async fn where_no_encryption_is_spoken_nothing_is_said() {
+    let server = Server::start().await;
+    let rest_url = server.base.replace("http", "https");
+    let config = Config { rest_url, ..config(&server, OrderEntry::Rest) };
+    let budget = Arc::new(LocalBudget::default());
+    let error = BinanceVenue::connect(config, Arc::new(testkit::WallClock), budget).await;
+    let told = error.unwrap_err().to_string();
+    assert!(told.starts_with("asking for the time: no connection to 127.0.0.1"), "{told}");
+}
+
+#[tokio::test]
+async fn a_configuration_that_makes_no_sense_is_refused_by_name() {
+    let server = Server::start().await;
+    let connect = |config| {
+        let budget = Arc::new(LocalBudget::default());
+        BinanceVenue::connect(config, Arc::new(testkit::WallClock), budget)
+    };
+    let good = || config(&server, OrderEntry::Rest);
+    for found in [0, 60_001] {
+        let error = connect(Config { recv_window_ms: found, ..good() }).await.unwrap_err();
+        let expect =
+            format!("recv_window_ms is {found} and must be between 1 and 60000, for example 5000");
+        assert_eq!(error.to_string(), expect);
+    }
+    let error = connect(Config { ws_url: "stream".into(), ..good() }).await.unwrap_err();
+    assert!(error.to_string().starts_with("\"stream\" must be like"), "{error}");
+    let symbols = vec!["NOSUCH".parse().unwrap()];
+    let error = connect(Config { symbols, ..good() }).await.unwrap_err();
+    assert_eq!(error.to_string(), "the venue does not list NOSUCH");
 }
