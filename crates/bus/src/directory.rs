@@ -170,6 +170,7 @@ impl Directory {
         let asked = known.map(|entry| Arc::clone(&entry.asked)).unwrap_or_default();
         let matters = known.is_none_or(|entry| {
             entry.presence.state != presence.state
+                || entry.presence.reasons != presence.reasons
                 || entry.presence.tools_hash != presence.tools_hash
                 || entry.presence.details != presence.details
         });

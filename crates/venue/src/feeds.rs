@@ -12,7 +12,7 @@ use domain::{
 };
 
 use crate::ladder::{Changes, Grid};
-use crate::{Feed, FeedStatus, Publisher, StreamStatus};
+use crate::{Feed, FeedStatus, Publisher, ReadError, StreamStatus};
 
 /// Events that a slow reader of the market may be behind.
 const EVENTS_BEHIND_MAX: usize = 8192;
@@ -129,15 +129,23 @@ impl<B: SyncedBook> Feeds<B> {
         }
     }
 
-    /// The book as it is now; `None` unless it is watched, up to date and not silent.
-    pub(crate) fn book(&self, symbol: &Symbol, levels: usize) -> Option<BookSnapshot> {
-        let now = self.now();
+    /// The book of a watched market as it was last known, with its age; `None` for a market that is
+    /// not watched. A market that has fallen silent is not asked another way: its data is as old as
+    /// it says, and whoever decides by it must see that.
+    pub(crate) fn book(
+        &self,
+        symbol: &Symbol,
+        levels: usize,
+    ) -> Option<Result<BookSnapshot, ReadError>> {
         let state = self.state();
         let watched = state.markets.get(symbol.as_str())?;
-        let as_of = watched.as_of.filter(|_| !watched.is_silent(now, self.silence_max))?;
-        let (bids, asks) = watched.book.best(levels, watched.grid)?;
+        let best = watched.book.best(levels, watched.grid);
+        let Some((as_of, (bids, asks))) = watched.as_of.zip(best) else {
+            let why = format!("the book of {symbol} is not in step with the venue's");
+            return Some(Err(ReadError::Unavailable { why }));
+        };
         let update_id = watched.book.last();
-        Some(BookSnapshot { symbol: symbol.clone(), update_id, bids, asks, as_of })
+        Some(Ok(BookSnapshot { symbol: symbol.clone(), update_id, bids, asks, as_of }))
     }
 
     /// How each market's data is.

@@ -63,16 +63,12 @@ struct Params {
     /// Quantity of the exits, for oto and otoco.
     exit_quantity: Option<QuantityText>,
     /// The order that is sent in at once: limit or limit_maker. For oto and otoco.
-    #[schemars(extend("examples" = [{"order_type": "limit", "price": "60000"}]))]
     working: Option<Leg>,
     /// The order that follows. For oto.
-    #[schemars(extend("examples" = [{"order_type": "stop_loss", "trigger_price": "58000"}]))]
     pending: Option<Leg>,
     /// The exit above the market. For oco and otoco.
-    #[schemars(extend("examples" = [{"order_type": "take_profit", "trigger_price": "63000"}]))]
     above: Option<Leg>,
     /// The exit below the market. For oco and otoco.
-    #[schemars(extend("examples" = [{"order_type": "stop_loss", "trigger_price": "58000"}]))]
     below: Option<Leg>,
 }
 

@@ -21,7 +21,8 @@ fn every_schema_is_plain_and_every_parameter_says_what_it_is() {
             let place = format!("{}.{name}", tool.name);
             let described = parameter["description"].as_str().unwrap_or_default();
             assert!(described.len() >= 9, "{place} is not described");
-            let shown = parameter.get("examples").or_else(|| parameter.get("enum"));
+            let shown = ["examples", "enum", "properties"].map(|key| parameter.get(key));
+            let shown = shown.into_iter().flatten().next();
             assert!(shown.is_some(), "{place} has no example");
         }
         let documented = |properties: &Value| {

@@ -9,7 +9,9 @@ use bus::{Bus, CallOptions, Client, Listener};
 use domain::{Amount, Clock};
 use exchangespec::DEFINITION;
 use journal::Journal;
-use paper_venue::{AccountOptions, Credentials, MarketOptions, Options, PaperVenue, Running};
+use paper_venue::{
+    AccountOptions, Credentials, Limits, MarketOptions, Options, PaperVenue, Running,
+};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use telemetry::Metrics;
@@ -121,10 +123,15 @@ pub(crate) fn sim() -> MarketOptions {
 /// A paper venue with one account of 100,000 USDT.
 pub(crate) async fn venue(market: MarketOptions) -> Running {
     let account = AccountOptions {
-        credentials: Credentials { api_key: "housekey00000000000000".to_owned(), secret: SECRET.to_owned() },
+        credentials: Credentials {
+            api_key: "housekey00000000000000".to_owned(),
+            secret: SECRET.to_owned(),
+        },
         balances: vec![("USDT".to_owned(), "100000".to_owned())],
     };
-    let options = Options { accounts: vec![account], ..Options::new(market) };
+    // What a test asks in a second is no measure of what a client may.
+    let limits = Limits::unlimited();
+    let options = Options { accounts: vec![account], limits, ..Options::new(market) };
     PaperVenue::start(options).await.unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::house::{House, market, with_exchange};
 
-/// A snapshot and one change: a book that stands, and then nothing more.
+/// A book that changes for three seconds, and then nothing more.
 fn short_recording(path: &Path) {
     let levels = |first: f64, step: f64| -> Vec<String> {
         (0..30)
@@ -21,11 +21,20 @@ fn short_recording(path: &Path) {
     };
     let (bids, asks) = (levels(60_000.0, -1.0).join(","), levels(60_000.01, 1.0).join(","));
     let snapshot = format!(r#"{{"lastUpdateId":100,"bids":[{bids}],"asks":[{asks}]}}"#);
-    let change = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":101,"u":102,"b":[],"a":[]}}"#;
     let file = std::fs::File::create(path).unwrap();
     let mut gzip = GzEncoder::new(file, Compression::fast());
-    for (nanos, line) in [(0_u64, snapshot.as_str()), (1_000_000, change)] {
-        writeln!(gzip, "{} {line}", 1_700_000_000_000_000_000 + nanos).unwrap();
+    let mut write = |at_ms: u64, line: &str| {
+        let nanos = 1_700_000_000_000_000_000 + at_ms * 1_000_000;
+        writeln!(gzip, "{nanos} {line}").unwrap();
+    };
+    write(0, &snapshot);
+    for (id, size) in (101..161).zip([2, 1].into_iter().cycle()) {
+        let change = json!({
+            "e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": id, "u": id,
+            "b": [["60000.00000000", format!("{size}.00000000")]], "a": [],
+        });
+        let line = json!({ "stream": "btcusdt@depth@100ms", "data": change });
+        write((id - 100) * 50, &line.to_string());
     }
     gzip.finish().unwrap();
 }
@@ -42,12 +51,14 @@ async fn a_recording_that_has_ended_grows_stale_and_is_refused() {
     let replay = MarketOptions::Replay { files: vec![path] };
     let set = [
         ("limits.price_age_ms_max", "1"),
-        ("exchange.silence_ms_max", "500"),
+        ("exchange.silence_ms_max", "2000"),
         ("venues.paper.symbols", r#"["BTCUSDT"]"#),
     ];
     let house = House::on(replay, &set).await;
-    while status(&house).await["feeds"][0]["state"] != "silent" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    for state in ["live", "silent"] {
+        while status(&house).await["feeds"][0]["state"] != state {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     let refused = house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap_err();
     assert_eq!(refused.reason(), Some("STALE_PRICE"), "{refused}");

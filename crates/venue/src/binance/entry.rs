@@ -15,10 +15,6 @@ use crate::{Cost, Counted, Fees, Lane};
 
 /// How often the clock is asked in a row, to find a quick round trip.
 const CLOCK_QUESTIONS: usize = 4;
-/// What is allowed before the venue has said so: its documented limits, which it will correct.
-const LIMITS_AT_FIRST: [(Counted, Duration, u64); 1] =
-    [(Counted::Weight, Duration::from_secs(60), 6000)];
-
 /// What was learned.
 #[derive(Debug)]
 pub(crate) struct Met {
@@ -26,9 +22,9 @@ pub(crate) struct Met {
     pub(crate) notices: Vec<String>,
 }
 
-/// Asks everything that must be known before trading.
+/// Asks everything that must be known before trading. What is asked before the venue has said how
+/// much may be asked is not paid for; its own count includes it.
 pub(crate) async fn meet(rest: &Rest, config: &Config) -> Result<Met, ConnectError> {
-    rest.context().budget.limits(&LIMITS_AT_FIRST);
     compare_clocks(rest, false).await?;
     let mut notices = Vec::new();
     check_key(rest, &mut notices).await?;

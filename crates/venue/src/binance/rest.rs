@@ -27,6 +27,8 @@ use crate::{Budget, Cost, Counted, Lane, LastCheck};
 const CONNECTIONS: [usize; 3] = [4, 2, 2];
 /// How long a question waits for the budget at most.
 const BUDGET_WAIT_MAX: Duration = Duration::from_secs(65);
+/// How long anything else waits: a ledger that is shared may have to be asked for a share first.
+const SHARE_WAIT_MAX: Duration = Duration::from_millis(50);
 /// How long nothing is asked when the venue says "too much" and not for how long: its window.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -87,14 +89,15 @@ impl Context {
         Timing { timestamp_ms, recv_window_ms: self.recv_window_ms }
     }
 
-    /// Pays for a request, waiting if it may.
+    /// Pays for a request; a patient one waits until the budget is renewed.
     pub(crate) async fn pay(&self, cost: Cost, lane: Lane, patient: bool) -> Result<(), Failure> {
         let mut waited = Duration::ZERO;
+        let longest = if patient { BUDGET_WAIT_MAX } else { SHARE_WAIT_MAX };
         loop {
             let Err(wait) = self.budget.take(cost, lane, self.clock.now()) else {
                 return Ok(());
             };
-            if !patient || waited + wait.after > BUDGET_WAIT_MAX {
+            if waited + wait.after > longest {
                 return Err(Failure::NotSent { why: wait.to_string() });
             }
             let step = wait.after.max(Duration::from_millis(1));

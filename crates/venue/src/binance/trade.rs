@@ -491,7 +491,7 @@ impl Venue for BinanceVenue {
     ) -> BoxFuture<'_, Result<BookSnapshot, ReadError>> {
         Box::pin(async move {
             match self.feeds.book(&symbol, levels) {
-                Some(book) => Ok(book),
+                Some(book) => book,
                 None => self.ask_book(&symbol, levels).await,
             }
         })
