@@ -1,4 +1,4 @@
-//! Binance Spot behind the [`Venue`] trait.
+//! Binance Spot behind the [`Venue`](crate::Venue) trait.
 //!
 //! Requests go over HTTP or over the session of the WebSocket API, the account's events come over
 //! that session, and the market over streams of its own. What a request came to is decided in one

@@ -52,6 +52,7 @@ async fn server() -> Server {
 fn config(server: &Server) -> Config {
     Config {
         symbols: vec![btcusdt()],
+        connect_max: Duration::from_millis(500),
         answer_max: Duration::from_millis(400),
         silence_max: Duration::from_millis(300),
         silence_reconnect: Duration::from_millis(600),

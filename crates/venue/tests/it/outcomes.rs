@@ -19,6 +19,7 @@ fn config(server: &Server, order_entry: OrderEntry) -> Config {
     Config {
         symbols: vec![btcusdt()],
         order_entry,
+        connect_max: Duration::from_millis(500),
         answer_max: Duration::from_millis(400),
         ..Config::at(&server.base, credentials())
     }

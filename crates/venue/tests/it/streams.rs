@@ -16,6 +16,7 @@ fn config(server: &Server) -> Config {
         order_entry: OrderEntry::Rest,
         silence_max: Duration::from_millis(300),
         silence_reconnect: Duration::from_millis(600),
+        connect_max: Duration::from_millis(500),
         answer_max: Duration::from_millis(400),
         ..Config::at(&server.base, credentials())
     }
