@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use journal::{Journal, Ownership};
 use risk::{Halt, Limits};
 use serde_json::{Map, Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -34,6 +34,9 @@ use crate::views::HaltView;
 
 /// How often a caretaker looks.
 const PERIOD: Duration = Duration::from_millis(500);
+
+/// How long the start waits until every account was tried once.
+const FIRST_TRY_MAX: Duration = Duration::from_secs(10);
 
 /// How long to wait before an account that could not be opened is tried again.
 const RETRY_MAX: Duration = Duration::from_secs(10);
@@ -113,8 +116,15 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
         environment,
     });
     let stop = CancellationToken::new();
+    let (tried, mut tries) = mpsc::channel(shared.plans.len());
     for at in 0..shared.plans.len() {
-        shared.tasks.spawn(Arc::clone(&shared).care(at, stop.clone()));
+        shared.tasks.spawn(Arc::clone(&shared).care(at, tried.clone(), stop.clone()));
+    }
+    drop(tried);
+    // Whoever starts an instance sees at once whether its accounts can be traded.
+    let all = async { while tries.recv().await.is_some() {} };
+    if tokio::time::timeout(FIRST_TRY_MAX, all).await.is_err() {
+        tracing::warn!("an account is still being opened");
     }
     let (status, seen) = watch::channel(shared.look().await);
     shared.tasks.spawn(Arc::clone(&shared).say(status, stop.clone()));
@@ -265,8 +275,9 @@ impl Shared {
     }
 
     /// Looks after one account until the instance stops.
-    async fn care(self: Arc<Self>, at: usize, stop: CancellationToken) {
+    async fn care(self: Arc<Self>, at: usize, tried: mpsc::Sender<()>, stop: CancellationToken) {
         let Some(plan) = self.plans.get(at) else { return };
+        let mut tried = Some(tried);
         let mut tick = interval(PERIOD);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut free_looks, mut not_before) = (0, Instant::now());
@@ -304,6 +315,7 @@ impl Shared {
                     self.set(&name, Seat::Standby { why });
                 }
             }
+            drop(tried.take());
         }
         self.give_up(plan, "the instance stops").await;
     }

@@ -286,6 +286,7 @@ impl Desk {
             halt: &halt,
             now,
             instrument: &listed,
+            quote: &self.quote,
             market,
             equity,
             day_loss: equity.and_then(|equity| books.day?.loss_share(equity)),

@@ -99,6 +99,7 @@ fn numbers(refusal: &Refusal) -> Vec<(&'static str, Value)> {
         Refusal::HaltStateMissing
         | Refusal::HaltStateUnreadable { .. }
         | Refusal::Instrument { .. }
+        | Refusal::QuoteAsset { .. }
         | Refusal::NoPrice { .. }
         | Refusal::DailyLossUnknown { .. }
         | Refusal::EquityUnknown { .. }

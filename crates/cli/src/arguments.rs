@@ -27,7 +27,9 @@ pub(crate) enum Command {
     /// Start everything in this process: coordinator, agents, paper venue
     #[command(
         after_help = "Examples:\n  bot4 up\n  bot4 up --market sim:42 --listen 127.0.0.1:3100\
-        \n  bot4 up --market replay:btcusdt.gz,ethusdt.gz --set venue.speed=10\
+        \n  bot4 up --market replay:btcusdt.gz,ethusdt.gz --speed 10\
+        \n  bot4 up --venue http://127.0.0.1:9600 --set venues.paper.api_key_file=key \
+        --set venues.paper.api_secret_file=secret --set 'venues.paper.symbols=[\"BTCUSDT\"]'\
         \n  bot4 up --redis redis://127.0.0.1:6379 --database postgres://bot4@localhost/bot4"
     )]
     Up(UpOptions),
@@ -116,6 +118,9 @@ pub(crate) struct UpOptions {
     /// How fast a recording runs: a factor such as 1 or 10, or max
     #[arg(long, value_name = "FACTOR")]
     pub(crate) speed: Option<String>,
+    /// Trade at another server of the protocol instead of the built-in paper venue
+    #[arg(long, value_name = "URL", conflicts_with_all = ["market", "speed"])]
+    pub(crate) venue: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod output;
+mod paper;
 mod place;
 mod remote;
 

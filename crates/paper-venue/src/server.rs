@@ -30,6 +30,8 @@ pub struct Running {
     pub admin_address: Option<SocketAddr>,
     /// Administers it from within this process.
     pub admin: AdminHandle,
+    /// What is traded there.
+    pub symbols: Vec<String>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -71,6 +73,7 @@ impl PaperVenue {
             None => None,
         };
         let core = Core::try_new(&options, Arc::clone(&clock))?;
+        let symbols = core.symbols.keys().cloned().collect();
         let keys = core.keys.subscribe();
         let (mailbox, messages) = Mailbox::new();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -106,7 +109,7 @@ impl PaperVenue {
             }
         });
         tasks.close();
-        Ok(Running { address, admin_address, admin, tasks, stop })
+        Ok(Running { address, admin_address, admin, symbols, tasks, stop })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the gate must know beside the order.
 
-use domain::{Amount, Decimal, Instrument, Overflow, Price, Quantity, Side, Timestamp};
+use domain::{Amount, Asset, Decimal, Instrument, Overflow, Price, Quantity, Side, Timestamp};
 use thiserror::Error;
 
 use crate::{Exposure, Halt, Limits};
@@ -16,6 +16,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The order's instrument.
     pub instrument: &'a Instrument,
+    /// What the account and its limits are valued in.
+    pub quote: &'a Asset,
     /// Its market.
     pub market: Option<&'a Market>,
     /// What the account is worth, in quote asset.

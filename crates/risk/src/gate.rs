@@ -1,6 +1,6 @@
 //! The one gate: every order that leaves the house has passed [`check`] or [`check_list`].
 //!
-//! The first failing rule refuses, in this order: halt, instrument, price there, price fresh, price
+//! The first failing rule refuses, in this order: halt, instrument, its quote asset, price there, price fresh, price
 //! band, side of the trigger; then, unless the order only reduces what is held: unknown outcomes,
 //! the day's loss, the equity, and the four limits on size.
 //!
@@ -85,6 +85,10 @@ fn check_frame<'a>(order: &NewOrder, ctx: &Context<'a>) -> Result<&'a Market, Re
     if order.symbol != ctx.instrument.symbol {
         let (ordered, instrument) = (order.symbol.clone(), ctx.instrument.symbol.clone());
         return Err(Refusal::Instrument { ordered, instrument });
+    }
+    if ctx.instrument.quote != *ctx.quote {
+        let (quote, expected) = (ctx.instrument.quote.clone(), ctx.quote.clone());
+        return Err(Refusal::QuoteAsset { symbol: order.symbol.clone(), quote, expected });
     }
     let Some(market) = ctx.market else {
         return Err(Refusal::NoPrice { symbol: order.symbol.clone() });

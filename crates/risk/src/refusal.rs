@@ -1,6 +1,6 @@
 //! Why an order may not leave the house, and what would be allowed to.
 
-use domain::{Amount, Decimal, Price, Quantity, Symbol, Timestamp};
+use domain::{Amount, Asset, Decimal, Price, Quantity, Symbol, Timestamp};
 use thiserror::Error;
 
 /// A refusal: the limit, its value, and the value that broke it.
@@ -34,6 +34,16 @@ pub enum Refusal {
         ordered: Symbol,
         /// The symbol it was checked against.
         instrument: Symbol,
+    },
+    /// The instrument is paid with something else than the limits count in.
+    #[error("{symbol} is paid with {quote}, and the limits count in {expected}")]
+    QuoteAsset {
+        /// The order's symbol.
+        symbol: Symbol,
+        /// What it is paid with.
+        quote: Asset,
+        /// What the limits count in.
+        expected: Asset,
     },
     /// There is no price to judge by.
     #[error("there is no price for {symbol}")]
@@ -189,6 +199,7 @@ impl Refusal {
         "HALT_STATE_MISSING",
         "HALT_STATE_UNREADABLE",
         "INSTRUMENT",
+        "QUOTE_ASSET",
         "NO_PRICE",
         "STALE_PRICE",
         "PRICE_BAND",
@@ -213,6 +224,7 @@ impl Refusal {
             Self::HaltStateMissing => "HALT_STATE_MISSING",
             Self::HaltStateUnreadable { .. } => "HALT_STATE_UNREADABLE",
             Self::Instrument { .. } => "INSTRUMENT",
+            Self::QuoteAsset { .. } => "QUOTE_ASSET",
             Self::NoPrice { .. } => "NO_PRICE",
             Self::StalePrice { .. } => "STALE_PRICE",
             Self::PriceBand { .. } => "PRICE_BAND",
@@ -253,6 +265,7 @@ impl Refusal {
             | Self::HaltStateMissing
             | Self::HaltStateUnreadable { .. }
             | Self::Instrument { .. }
+            | Self::QuoteAsset { .. }
             | Self::NoPrice { .. }
             | Self::TriggerSide { min: None, max: None, .. }
             | Self::ListShape { .. }

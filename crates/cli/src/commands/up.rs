@@ -14,6 +14,7 @@ use telemetry::{LogFormat, Metrics, SystemClock, init_logs};
 
 use crate::arguments::UpOptions;
 use crate::output;
+use crate::paper;
 use crate::place::{make_state_dir, state_dir};
 
 /// How long running calls may take to finish.
@@ -45,6 +46,10 @@ async fn up(options: UpOptions, as_json: bool) -> Result<(), String> {
         }
         None => Bus::memory(clock.clone()),
     };
+    let venue = match paper::is_wanted(&config) {
+        true => Some(paper::start(&mut config, &dir).await?),
+        false => None,
+    };
     let config = Arc::new(config);
     let host = Host {
         config: Arc::clone(&config),
@@ -64,6 +69,9 @@ async fn up(options: UpOptions, as_json: bool) -> Result<(), String> {
     for agent in agents {
         agent.stop(GRACE).await;
     }
+    if let Some(venue) = venue {
+        venue.stop().await;
+    }
     Ok(())
 }
 
@@ -78,9 +86,16 @@ async fn start_agents(host: &Host) -> Result<Vec<Running>, String> {
 /// The configuration, with what only this command has: flags of its own and quiet logs.
 fn load(options: &UpOptions) -> Result<Config, String> {
     let mut sources = options.options.sources();
-    let flags = [("venue.market", &options.market), ("venue.speed", &options.speed)];
+    let flags = [
+        ("paper.market", &options.market),
+        ("paper.speed", &options.speed),
+        ("venues.paper.url", &options.venue),
+    ];
     for (key, value) in flags {
         sources.flags.extend(value.clone().map(|value| (key.to_owned(), value)));
+    }
+    if options.venue.is_some() {
+        sources.flags.push(("venues.paper.dialect".to_owned(), "binance".to_owned()));
     }
     let mut config = Config::load(&sources).map_err(|error| error.to_string())?;
     let said = |key: &str| sources.flags.iter().any(|(flag, _)| flag == key);
@@ -105,7 +120,7 @@ fn greet(coordinator: &Coordinator, dir: &Path, config: &Config, as_json: bool) 
             "mcp": mcp,
             "state": dir.display().to_string(),
             "token_file": token,
-            "market": config.venue.market,
+            "venues": venues(config),
         });
         return output::print(&value.to_string());
     }
@@ -118,9 +133,9 @@ fn greet(coordinator: &Coordinator, dir: &Path, config: &Config, as_json: bool) 
     let state_flag = if at_home { String::new() } else { format!(" --state {}", dir.display()) };
     here.push_str(&state_flag);
     let version = env!("CARGO_PKG_VERSION");
-    let (market, state) = (&config.venue.market, dir.display());
+    let (venues, state) = (venues(config).join(", "), dir.display());
     output::print(&format!(
-        "Bot4 {version} is up: paper trading on market {market}\n\
+        "Bot4 {version} is up: paper trading at {venues}\n\
          \n  coordinator  {url}  (MCP at /mcp; /health /ready /status /metrics)\
          \n  agents       riskquant, exchangespec\
          \n  state        {state}\
@@ -133,6 +148,17 @@ fn greet(coordinator: &Coordinator, dir: &Path, config: &Config, as_json: bool) 
          \n  bot4 status{here}\
          \n\nStop all new orders: bot4 halt{state_flag} --reason WHY     End: Ctrl-C"
     ));
+}
+
+/// Each venue with where it is.
+fn venues(config: &Config) -> Vec<String> {
+    let market = &config.paper.market;
+    let told = |(name, venue): (&String, &agent::VenueConfig)| match &venue.url {
+        Some(url) if name == "paper" => format!("{name} ({url}, market {market})"),
+        Some(url) => format!("{name} ({url})"),
+        None => format!("{name} (the test network of {})", venue.dialect),
+    };
+    config.venues.iter().map(told).collect()
 }
 
 fn base_url(address: SocketAddr) -> String {

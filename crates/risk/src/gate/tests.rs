@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::{Exposure, Limits, Passes};
-use domain::{Instrument, StopLimit, StopRole, TimeInForce, Timestamp, Trigger};
+use domain::{Asset, Instrument, StopLimit, StopRole, TimeInForce, Timestamp, Trigger};
 use proptest::prelude::*;
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -35,6 +35,7 @@ struct World {
     limits: Limits,
     halt: Halt,
     instrument: Instrument,
+    quote: Asset,
     market: Option<Market>,
     equity: Option<Amount>,
     day_loss: Option<Decimal>,
@@ -47,6 +48,7 @@ fn world() -> World {
         limits: Limits::default(),
         halt: Halt::Running { version: 1 },
         instrument: btcusdt(),
+        quote: "USDT".parse().unwrap(),
         market: Market::try_new("99.99".parse().unwrap(), "100.01".parse().unwrap(), now).ok(),
         equity: Some(amount("100000")),
         day_loss: Some(Decimal::ZERO),
@@ -65,6 +67,7 @@ impl World {
             halt: &self.halt,
             now: Timestamp::from_unix_millis(NOW_MS),
             instrument: &self.instrument,
+            quote: &self.quote,
             market: self.market.as_ref(),
             equity: self.equity,
             day_loss: self.day_loss,
@@ -476,6 +479,14 @@ fn a_trigger_on_the_wrong_side_is_refused_with_the_nearest_that_passes() {
         "the price 40 is outside 47.5 to 52.5, the band around the mid 50",
         Some("47.5..52.5"),
     );
+}
+
+#[test]
+fn what_is_paid_with_another_asset_cannot_be_judged() {
+    let mut world = world();
+    world.instrument.quote = "BTC".parse().unwrap();
+    let message = "BTCUSDT is paid with BTC, and the limits count in USDT";
+    refused(&world, buy("1"), "QUOTE_ASSET", message, None);
 }
 
 #[test]
