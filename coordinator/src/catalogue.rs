@@ -230,9 +230,9 @@ fn input_for_callers(info: &ToolInfo) -> JsonObject {
     schema
 }
 
-/// A result's schema without its prose. A model pays for every word of the list in every
-/// conversation, and the results' names carry their units; what they mean in full stands in
-/// `/api/tools` and `docs/tools.md`.
+/// A result's schema without its prose, and without the members of what stands inside it. A model
+/// pays for every word of the list in every conversation, and sees a result when it has it; what all
+/// of it means stands in `/api/tools` and `docs/tools.md`.
 fn shape(schema: &Value) -> Value {
     let Value::Object(node) = schema else { return schema.clone() };
     let kept = node.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
@@ -240,7 +240,7 @@ fn shape(schema: &Value) -> Value {
         let value = match (key.as_str(), value) {
             // Here the keys are names of results, whatever they are called.
             ("properties", Value::Object(members)) => {
-                members.iter().map(|(name, of)| (name.clone(), shape(of))).collect()
+                members.iter().map(|(name, of)| (name.clone(), outline(of))).collect()
             }
             _ => shape(value),
         };
@@ -248,6 +248,18 @@ fn shape(schema: &Value) -> Value {
     });
     Value::Object(shaped.collect())
 }
+
+/// What kind of value it is, without its members.
+fn outline(schema: &Value) -> Value {
+    let Value::Object(node) = schema else { return schema.clone() };
+    let kept = node
+        .iter()
+        .filter(|(key, _)| !PROSE.contains(&key.as_str()) && !MEMBERS.contains(&key.as_str()));
+    Value::Object(kept.map(|(key, value)| (key.clone(), outline(value))).collect())
+}
+
+/// The keywords of a schema that name the members of an object.
+const MEMBERS: [&str; 3] = ["properties", "required", "additionalProperties"];
 
 /// The keywords of a schema that explain, or bound what only its maker could break.
 const PROSE: [&str; 4] = ["description", "examples", "minimum", "pattern"];

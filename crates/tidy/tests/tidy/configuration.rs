@@ -13,6 +13,8 @@ fn keys() -> BTreeSet<String> {
     let definitions = schema["$defs"].as_object().unwrap();
     let mut keys = BTreeSet::new();
     for (section, of) in schema["properties"].as_object().unwrap() {
+        // Sections with names of their own are described by what each of them holds.
+        let of = of.get("additionalProperties").unwrap_or(of);
         let name = of["$ref"].as_str().unwrap().trim_start_matches("#/$defs/");
         for key in definitions[name]["properties"].as_object().unwrap().keys() {
             keys.insert(format!("{section}.{key}"));
@@ -28,11 +30,17 @@ fn documented() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in text.lines() {
         let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            section = name.to_owned();
-            // A table within a section is one key of it.
-            if name.contains('.') {
-                found.insert(name.to_owned());
+        let header = line.trim_start_matches("# ");
+        if let Some(name) = header.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            match name.split_once('.') {
+                // A section with a name of its own has the keys of its kind.
+                Some((kind @ "venues", _)) => kind.clone_into(&mut section),
+                // Another table within a section is one key of it.
+                Some(_) => {
+                    found.insert(name.to_owned());
+                    name.clone_into(&mut section);
+                }
+                None => name.clone_into(&mut section),
             }
             continue;
         }
