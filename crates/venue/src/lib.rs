@@ -23,6 +23,7 @@ mod pace;
 mod socket;
 mod subscription;
 mod venue;
+mod view;
 
 pub use budget::{Budget, Cost, Lane, LocalBudget, Wait};
 pub use ladder::Grid;
@@ -34,3 +35,4 @@ pub use venue::{
     StreamStatus, SubmitError, Venue, VenueEvent, VenueEventKind, VenueOrder, VenueOrderStatus,
     VenueStatus,
 };
+pub use view::View;

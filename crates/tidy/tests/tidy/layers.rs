@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 8] = [
     &["orders", "risk"],
     &["wire"],
     &["bus", "journal", "telemetry", "venue"],
-    &["agent", "paper-venue"],
+    &["agent", "dropcopy", "paper-venue"],
     &["coordinator", "riskquant", "exchangespec", "custom-agent"],
     &["cli"],
 ];
