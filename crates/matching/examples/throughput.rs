@@ -1,7 +1,9 @@
 //! Orders a second on one core: through the book with its ids, and through the whole exchange.
 //!
 //! The mix is that of a busy market: 60 % limit orders near the touch, 35 % cancellations, 5 %
-//! takers, from a seeded xorshift (G. Marsaglia, "Xorshift RNGs", Journal of Statistical Software,
+//! takers that are large enough that the book neither grows without end nor empties. A
+//! cancellation names one of the latest orders that was not cancelled yet; that it was filled
+//! meanwhile is part of the mix. The commands come from a seeded xorshift (G. Marsaglia, "Xorshift RNGs", Journal of Statistical Software,
 //! 2003), so every run does the same. Run it with
 //! `cargo run --release -p matching --example throughput`.
 
@@ -30,7 +32,7 @@ enum Step {
         ticks: i64,
         lots: i64,
     },
-    /// Cancels the order that was added so many adds ago.
+    /// Cancels the order that was added so many adds ago, of those not cancelled yet.
     Cancel {
         back: usize,
     },
@@ -77,7 +79,7 @@ fn steps() -> Vec<Step> {
             }
             _ => {
                 middle += random.below(3) - 1;
-                Step::Take { account, side, lots: 1 + random.below(300) }
+                Step::Take { account, side, lots: 1 + random.below(600) }
             }
         });
     }
@@ -90,12 +92,14 @@ fn through_the_book(steps: &[Step]) -> u64 {
     let mut ids = IdIndex::new(1);
     let mut next_id = 1u64;
     let mut trades = 0u64;
+    let mut live: Vec<u64> = Vec::new();
     for step in steps {
         let (account, side, limit, lots) = match *step {
             Step::Add { account, side, ticks, lots } => (account, side, Some(ticks), lots),
             Step::Take { account, side, lots } => (account, side, None, lots),
             Step::Cancel { back } => {
-                let id = next_id.saturating_sub(u64::try_from(back).unwrap_or(0) + 1);
+                let Some(place) = live.len().checked_sub(back + 1) else { continue };
+                let id = live.swap_remove(place);
                 if let Some(node) = ids.get(id) {
                     book.remove(node);
                     ids.remove(id);
@@ -130,6 +134,7 @@ fn through_the_book(steps: &[Step]) -> u64 {
             let entry = Entry { key, owner: account, side, ticks, lots: left, peak: 0, ahead: 0 };
             let (node, _) = book.insert(entry);
             ids.push(id, node);
+            live.push(id);
         }
     }
     trades
@@ -186,7 +191,7 @@ fn through_the_exchange(
     } else {
         Vec::new()
     };
-    let mut adds: Vec<(AccountId, OrderId)> = Vec::with_capacity(steps.len());
+    let mut live: Vec<(AccountId, OrderId)> = Vec::new();
     let mut count = 0;
     let start = now();
     for (i, step) in steps.iter().enumerate() {
@@ -207,21 +212,16 @@ fn through_the_exchange(
                 Command::Place { account: AccountId(account), symbol, order }
             }
             Step::Cancel { back } => {
-                let place = adds.len().checked_sub(back + 1);
-                let Some((account, id)) = place.and_then(|i| adds.get(i)).copied() else {
-                    continue;
-                };
+                let Some(place) = live.len().checked_sub(back + 1) else { continue };
+                let (account, id) = live.swap_remove(place);
                 let (restriction, cancel_id) = (CancelRestriction::None, client_id);
                 let cancel = Cancel { order: OrderRef::Id(id), restriction, cancel_id };
                 Command::Cancel { account, symbol, cancel }
             }
         };
-        let account = match command {
-            Command::Place { account, .. } => account,
-            _ => AccountId(0),
-        };
-        if let Ok(Reply::Placed(id)) = exchange.apply(at, command, &mut events) {
-            adds.push((account, id));
+        let reply = exchange.apply(at, command, &mut events);
+        if let (Step::Add { account, .. }, Ok(Reply::Placed(id))) = (*step, reply) {
+            live.push((AccountId(account), id));
         }
         count += events.len();
     }
@@ -254,8 +254,10 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     for (title, funding, is_named) in cases {
         let (exchange, events, elapsed) = through_the_exchange(&steps, funding, is_named)?;
         let counters = exchange.counters();
+        let sides = [Side::Buy, Side::Sell].into_iter();
+        let open: usize = sides.map(|side| exchange.resting(SymbolId(0), side).count()).sum();
         println!(
-            "{title}: {} commands/s ({} trades, {} refused, {events} events)",
+            "{title}: {} commands/s ({} trades, {} refused, {open} open at the end, {events} events)",
             rate(elapsed),
             counters.trades,
             counters.refused,

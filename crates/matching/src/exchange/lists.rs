@@ -286,8 +286,11 @@ impl Turn<'_> {
     /// An order starts to trade: the other one of its pair expires.
     pub(super) fn leg_starts(&mut self, key: u32) {
         let record = self.market.orders.at(key);
+        if !record.is_coupled {
+            return;
+        }
         let order = record.order;
-        let Some(id) = order.list.filter(|_| record.is_coupled) else { return };
+        let Some(id) = order.list else { return };
         let Some(open) = self.lists.open.get(&id) else { return };
         let (list, shared) = (open.list, open.shared);
         let need = self.need(&order).unwrap_or(shared).min(shared);

@@ -352,7 +352,7 @@ impl Exchange {
         let entry = slot.ok_or(Refusal::UnknownAccount)?;
         let Balance { free, locked } = entry.balance(asset);
         let after = free.saturating_add(atoms.saturating_mul(sign));
-        if !(1..=ATOMS_MAX).contains(&atoms) || after.saturating_add(locked) > ATOMS_MAX {
+        if !(1..=ATOMS_MAX).contains(&atoms) || after.saturating_add(locked).abs() > ATOMS_MAX {
             return Err(Refusal::AmountOutOfRange);
         }
         if after < 0 && entry.is_limited() {

@@ -232,6 +232,8 @@ impl Turn<'_> {
         match (request.side, request.kind) {
             (Side::Sell, _) => self.market.base_atoms(lots),
             (Side::Buy, OrderKind::Market) if request.quote_atoms > 0 => request.quote_atoms,
+            // Without limits nothing is locked, so nobody needs to know.
+            (Side::Buy, OrderKind::Market) if !self.account(account).is_limited() => 0,
             (Side::Buy, OrderKind::Market) => {
                 let seeker = self.seeker(account, request, stp, Want::Lots(lots));
                 if self.is_blind() { 0 } else { self.market.preview(&seeker).cost }

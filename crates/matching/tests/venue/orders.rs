@@ -445,3 +445,35 @@ fn note(floor: &Floor, updates: &mut Vec<u64>, trades: &mut Vec<u64>) {
         }
     }
 }
+
+/// Scenarios B and C of the Binance FAQ on self-trade prevention, in tenths: three purchases rest,
+/// and a sale of the same account reaches them all.
+#[test]
+fn self_trade_prevention_follows_the_scenarios_of_the_faq() {
+    let scenario = |mode: StpMode| {
+        let mut floor = Floor::plain();
+        let a = floor.rich();
+        let none = Some(StpMode::None);
+        for (ticks, lots) in [(12, 12), (11, 13), (10, 81)] {
+            floor.place(a, OrderRequest { stp: none, ..buy(ticks, lots) });
+        }
+        floor.place(a, OrderRequest { stp: Some(mode), ..sell(10, 30) });
+        let matches = floor.exchange.prevented_matches(a, floor.symbol);
+        let matches: Vec<_> =
+            matches.map(|m| (m.maker_order.0, m.ticks, m.taker_lots, m.maker_lots)).collect();
+        (floor.executions().split_off(1), floor.book(), matches)
+    };
+    let (executions, book, matches) = scenario(StpMode::ExpireMaker);
+    let expired = [
+        "1 TradePrevention ExpiredInMatch 0/12 prevented 12@12",
+        "2 TradePrevention ExpiredInMatch 0/13 prevented 13@11",
+        "3 TradePrevention ExpiredInMatch 0/81 prevented 81@10",
+    ];
+    assert_eq!(executions, expired);
+    assert_eq!(book, " | 30x10", "the sale rests");
+    assert_eq!(matches, [(1, 12, 0, 12), (2, 11, 0, 13), (3, 10, 0, 81)]);
+    let (executions, book, matches) = scenario(StpMode::ExpireTaker);
+    assert_eq!(executions, ["4 TradePrevention ExpiredInMatch 0/30 prevented 30@12"]);
+    assert_eq!(book, "12x12 13x11 81x10 | ", "the purchases stay");
+    assert_eq!(matches, [(1, 12, 30, 0)]);
+}
