@@ -223,10 +223,7 @@ mod tests {
 
     #[test]
     fn markets_and_queue_models_are_read_or_refused_with_examples() {
-        assert_eq!(
-            "sim:7".parse(),
-            Ok(MarketOptions::Sim { seed: 7, symbols: Vec::new() })
-        );
+        assert_eq!("sim:7".parse(), Ok(MarketOptions::Sim { seed: 7, symbols: Vec::new() }));
         let files = vec![PathBuf::from("a"), PathBuf::from("b")];
         assert_eq!("replay:a,b".parse(), Ok(MarketOptions::Replay { files }));
         for bad in ["", "sim", "sim:x", "sim:-1", "replay:", "live:http://x", "empty:1"] {

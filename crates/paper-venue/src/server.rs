@@ -56,7 +56,10 @@ impl PaperVenue {
     ///
     /// # Errors
     /// [`StartError`] when the market, the state or an address cannot be used.
-    pub async fn start_at(options: Options, clock: Arc<ManualClock>) -> Result<Running, StartError> {
+    pub async fn start_at(
+        options: Options,
+        clock: Arc<ManualClock>,
+    ) -> Result<Running, StartError> {
         Self::run(options, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock)).await
     }
 

@@ -95,7 +95,8 @@ impl Core {
             amendments: 1,
             ended_lists: 100,
         };
-        let mut exchange = Exchange::new(VenueLimits::default(), keep, ListId(restore::next_list(&past)));
+        let mut exchange =
+            Exchange::new(VenueLimits::default(), keep, ListId(restore::next_list(&past)));
         let mut events = Vec::new();
         let spec = AccountSpec { funding: Funding::Unlimited, trade_group: None, fees: None };
         let opened = exchange.apply(start, Command::OpenAccount(spec), &mut events);
@@ -145,28 +146,18 @@ impl Core {
     }
 
     fn list(&mut self, listing: matching::Listing) -> Result<(), StartError> {
-        let names = [listing.base.name.to_string(), listing.quote.name.to_string()];
         let command = Command::List(Box::new(listing.clone()));
         let reply = self.apply(command).map_err(|refusal| StartError::Market(refusal.message()))?;
         let Reply::Listed(id) = reply else {
             return Err(StartError::Market(format!("{} is not listed", listing.symbol)));
         };
-        let [base, quote] = names.map(|name| self.asset_id(name));
-        let listed = Listed::try_new(id, listing, (base, quote))
-            .map_err(|error| StartError::Market(error.to_string()))?;
+        self.assets = self.exchange.assets().map(|(_, asset)| asset.name.to_string()).collect();
+        let listed =
+            Listed::try_new(id, listing).map_err(|error| StartError::Market(error.to_string()))?;
         self.symbols.insert(listed.name.clone(), id);
         self.lower.insert(listed.name.to_lowercase(), id);
         self.listed.push(listed);
         Ok(())
-    }
-
-    /// The number of an asset: they are counted in the order in which listings name them.
-    fn asset_id(&mut self, name: String) -> AssetId {
-        let place = self.assets.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.assets.push(name);
-            self.assets.len().saturating_sub(1)
-        });
-        AssetId(u32::try_from(place).unwrap_or(u32::MAX))
     }
 
     /// Lets the market run from the start of its history up to now.
@@ -196,8 +187,11 @@ impl Core {
             if self.keys.borrow().find(&account.credentials.api_key).is_some() {
                 continue;
             }
-            self.open_account(&account.balances, &admin::NewKey::Given(account.credentials.clone()))
-                .map_err(StartError::Account)?;
+            self.open_account(
+                &account.balances,
+                &admin::NewKey::Given(account.credentials.clone()),
+            )
+            .map_err(StartError::Account)?;
         }
         Ok(())
     }
@@ -280,7 +274,10 @@ impl Core {
     }
 
     /// Replaces the keys and writes them down.
-    pub(crate) fn change_keys(&mut self, change: impl FnOnce(&mut Directory)) -> Result<(), String> {
+    pub(crate) fn change_keys(
+        &mut self,
+        change: impl FnOnce(&mut Directory),
+    ) -> Result<(), String> {
         let mut directory = Directory::clone(&self.keys.borrow());
         change(&mut directory);
         if let Some(path) = &self.keys_file {
@@ -290,4 +287,3 @@ impl Core {
         Ok(())
     }
 }
-

@@ -70,7 +70,9 @@ impl Timers {
 fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
     let length = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1_000_000);
     let nanos = now.unix_nanos();
-    Timestamp::from_unix_nanos(nanos.saturating_sub(nanos.rem_euclid(length)).saturating_add(length))
+    Timestamp::from_unix_nanos(
+        nanos.saturating_sub(nanos.rem_euclid(length)).saturating_add(length),
+    )
 }
 
 impl Core {
@@ -106,8 +108,7 @@ impl Core {
     pub(super) fn step_market(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
         self.events.clear();
-        let mut market =
-            std::mem::replace(&mut self.market, Box::new(crate::market::Closed));
+        let mut market = std::mem::replace(&mut self.market, Box::new(crate::market::Closed));
         market.step(&mut self.floor());
         self.market = market;
         self.digest();

@@ -70,7 +70,8 @@ pub(crate) fn open(
         MarketOptions::Sim { seed, symbols } => {
             let symbols = if symbols.is_empty() { SimSymbol::standard() } else { symbols.clone() };
             let symbols = chosen(symbols, &options.symbols, |s| s.name())?;
-            let market = SimMarket::try_new(*seed, symbols).map_err(|error| fail(error.to_string()))?;
+            let market =
+                SimMarket::try_new(*seed, symbols).map_err(|error| fail(error.to_string()))?;
             Ok(Box::new(market))
         }
         MarketOptions::Replay { files } => {
@@ -99,7 +100,9 @@ fn chosen<T>(
     let known: Vec<String> = all.iter().map(&name).collect();
     if let Some(unknown) = names.iter().find(|wanted| !known.contains(wanted)) {
         let known = known.join(", ");
-        return Err(StartError::Market(format!("symbol {unknown:?} is not there; there are {known}")));
+        return Err(StartError::Market(format!(
+            "symbol {unknown:?} is not there; there are {known}"
+        )));
     }
     Ok(all.into_iter().filter(|one| names.contains(&name(one))).collect())
 }

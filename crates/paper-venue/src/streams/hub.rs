@@ -34,21 +34,11 @@ pub(crate) enum Frame {
     Silence,
 }
 
-/// Which interface a connection speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Market streams.
-    Streams,
-    /// Requests over a socket.
-    Requests,
-}
-
 /// A connection that was just made.
 #[derive(Debug)]
 pub(crate) struct NewConn {
     pub(crate) sender: mpsc::Sender<Frame>,
     pub(crate) kill: CancellationToken,
-    pub(crate) kind: Kind,
     pub(crate) is_combined: bool,
     pub(crate) unit: TimeUnit,
     pub(crate) address: IpAddr,
@@ -193,7 +183,8 @@ impl Hub {
         for id in &subscribers.conns {
             let Some(conn) = self.conns.get(id) else { continue };
             let unit = conn.new.unit;
-            let place = usize::from(unit == TimeUnit::Micros) + 2 * usize::from(conn.new.is_combined);
+            let place =
+                usize::from(unit == TimeUnit::Micros) + 2 * usize::from(conn.new.is_combined);
             let Some(slot) = built.get_mut(place) else { continue };
             let text = slot.get_or_insert_with(|| {
                 let data = build(unit);
@@ -253,7 +244,6 @@ mod tests {
         let new = NewConn {
             sender,
             kill: CancellationToken::new(),
-            kind: Kind::Streams,
             is_combined: id == 1,
             unit,
             address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),

@@ -56,12 +56,8 @@ pub(crate) async fn desk(venue: Running) -> Desk {
 
 pub(crate) fn http() -> reqwest::Client {
     // The client wants a cryptographic library even for plain connections.
-    drop(rustls_provider());
+    rustls::crypto::ring::default_provider().install_default().unwrap_or(());
     reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap()
-}
-
-fn rustls_provider() -> Result<(), ()> {
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| ())
 }
 
 pub(crate) fn sign(secret: &str, payload: &str) -> String {
@@ -174,8 +170,7 @@ impl Desk {
     /// A socket that hears the account's events.
     pub(crate) async fn user_stream(&self) -> Socket {
         let mut socket = self.socket("/ws-api/v3").await;
-        let subscribe =
-            self.signed_message(1, "userDataStream.subscribe.signature", &json!({}));
+        let subscribe = self.signed_message(1, "userDataStream.subscribe.signature", &json!({}));
         let answer = socket.ask(&subscribe).await;
         assert_eq!(answer["result"]["subscriptionId"], 0, "{answer}");
         socket
@@ -183,7 +178,8 @@ impl Desk {
 
     /// The ledger's entries of one kind.
     pub(crate) async fn entries(&self, kind: &str) -> Vec<Value> {
-        let ledger: Value = serde_json::from_str(&self.venue.admin.ledger(0).await.unwrap()).unwrap();
+        let ledger: Value =
+            serde_json::from_str(&self.venue.admin.ledger(0).await.unwrap()).unwrap();
         let entries = ledger["entries"].as_array().unwrap();
         entries.iter().filter(|entry| entry["entry"] == kind).cloned().collect()
     }

@@ -27,7 +27,8 @@ async fn run(seed_of_market: u64) -> String {
         desk.venue.admin.advance(Duration::from_millis(700)).await.unwrap();
         let stamp = START + (step + 1) * 700;
         let side = if step % 2 == 0 { "BUY" } else { "SELL" };
-        let payload = format!("symbol=BTCUSDT&side={side}&type=MARKET&quantity=0.01&timestamp={stamp}");
+        let payload =
+            format!("symbol=BTCUSDT&side={side}&type=MARKET&quantity=0.01&timestamp={stamp}");
         let signature = sign(&desk.keys.secret, &payload);
         let url = desk.url(&format!("/api/v3/order?{payload}&signature={signature}"));
         let request = desk.http.post(url).header("X-MBX-APIKEY", &desk.keys.api_key);
@@ -61,7 +62,8 @@ async fn what_came_in_is_with_somebody_to_the_last_atom() {
     let mut sums: BTreeMap<String, i128> = BTreeMap::new();
     for entry in ledger["entries"].as_array().unwrap() {
         if entry["entry"] == "transfer" {
-            *sums.entry(entry["asset"].as_str().unwrap().to_owned()).or_default() -= atoms(&entry["atoms"]);
+            *sums.entry(entry["asset"].as_str().unwrap().to_owned()).or_default() -=
+                atoms(&entry["atoms"]);
         }
     }
     for row in ledger["balances"].as_array().unwrap() {
@@ -87,7 +89,8 @@ async fn the_orders_of_the_ledger_are_those_that_the_client_sees() {
         let text = |field: &str| entry[field].as_str().unwrap().to_owned();
         last.insert(text("client_id"), text("status"));
     }
-    let expected = [("a".to_owned(), "CANCELED".to_owned()), ("b".to_owned(), "CANCELED".to_owned())];
+    let expected =
+        [("a".to_owned(), "CANCELED".to_owned()), ("b".to_owned(), "CANCELED".to_owned())];
     assert_eq!(last, BTreeMap::from(expected));
     let commands = desk.entries("command").await;
     assert!(commands.iter().all(|entry| !entry["params"].as_str().unwrap().contains("signature")));

@@ -9,41 +9,131 @@ async fn refused(desk: &Desk, method: &str, path: &str, params: &str) -> (u16, i
     (reply.status, reply.code(), reply.message())
 }
 
+/// Parameters of an order, the code and the words that answer them.
+const WRONG_ORDERS: &[(&str, i64, &str)] = &[
+    (
+        "side=BUY&type=MARKET",
+        -1102,
+        "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.",
+    ),
+    (
+        "symbol=btcusdt&side=BUY&type=MARKET",
+        -1100,
+        "Illegal characters found in parameter 'symbol'; legal range is '^[\\w\\-._&&[^a-z]]{1,50}$'.",
+    ),
+    ("symbol=NOSUCH&side=BUY&type=MARKET", -1121, "Invalid symbol."),
+    ("symbol=BTCUSDT&side=UP&type=MARKET", -1117, "Invalid side."),
+    ("symbol=BTCUSDT&side=BUY&type=BEST", -1116, "Invalid orderType."),
+    (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=1&price=1",
+        -1102,
+        "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=DAY&quantity=1&price=1",
+        -1115,
+        "Invalid timeInForce.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&timeInForce=GTC",
+        -1106,
+        "Parameter 'timeInForce' sent when not required.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&quoteOrderQty=1",
+        -1106,
+        "Parameter 'quoteOrderQty' sent when not required.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET",
+        -1102,
+        "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=STOP_LOSS&quantity=1",
+        -1102,
+        "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=STOP_LOSS&quantity=1&stopPrice=1&timeInForce=GTC",
+        -1114,
+        "TimeInForce parameter sent when not required.",
+    ),
+    ("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=", -1105, "Parameter 'quantity' was empty."),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=-1",
+        -1100,
+        "Illegal characters found in parameter 'quantity'; legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=NaN",
+        -1100,
+        "Illegal characters found in parameter 'quantity'; legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.123456789",
+        -1111,
+        "Parameter 'quantity' has too much precision.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=99999999999999999999",
+        -1108,
+        "Parameter 'quantity' overflowed.",
+    ),
+    ("symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0", -1013, "Invalid quantity."),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&colour=red",
+        -1104,
+        "Not all sent parameters were read; read '5' parameter(s) but was sent '6'.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&side=BUY",
+        -1101,
+        "Duplicate values for parameter 'side' detected.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&strategyType=5",
+        -1134,
+        "strategyType was less than 1000000.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1&newOrderRespType=ALL",
+        -1130,
+        "Data sent for parameter 'newOrderRespType' is not valid.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.000001&price=60000",
+        -1013,
+        "Filter failure: LOT_SIZE",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=60000.001",
+        -1013,
+        "Filter failure: PRICE_FILTER",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.00001&price=60000",
+        -1013,
+        "Filter failure: NOTIONAL",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=10&price=60000",
+        -2010,
+        "Account has insufficient balance for requested action.",
+    ),
+    (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=60000&recvWindow=70000",
+        -1131,
+        "'recvWindow' must be less than 60000.",
+    ),
+];
+
 #[tokio::test]
 async fn wrong_parameters_of_an_order_are_named() {
     let desk = open(empty_market()).await;
-    let base = "symbol=BTCUSDT&side=BUY";
-    for (params, code, words) in [
-        ("side=BUY&type=MARKET", -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."),
-        ("symbol=btcusdt&side=BUY&type=MARKET", -1100, "Illegal characters found in parameter 'symbol'; legal range is '^[\\w\\-._&&[^a-z]]{1,50}$'."),
-        ("symbol=NOSUCH&side=BUY&type=MARKET", -1121, "Invalid symbol."),
-        ("symbol=BTCUSDT&side=UP&type=MARKET", -1117, "Invalid side."),
-        (&format!("{base}&type=BEST"), -1116, "Invalid orderType."),
-        (&format!("{base}&type=LIMIT&quantity=1&price=1"), -1102, "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed."),
-        (&format!("{base}&type=LIMIT&timeInForce=DAY&quantity=1&price=1"), -1115, "Invalid timeInForce."),
-        (&format!("{base}&type=MARKET&quantity=1&timeInForce=GTC"), -1106, "Parameter 'timeInForce' sent when not required."),
-        (&format!("{base}&type=MARKET&quantity=1&quoteOrderQty=1"), -1106, "Parameter 'quoteOrderQty' sent when not required."),
-        (&format!("{base}&type=MARKET"), -1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!"),
-        (&format!("{base}&type=STOP_LOSS&quantity=1"), -1102, "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!"),
-        (&format!("{base}&type=STOP_LOSS&quantity=1&stopPrice=1&timeInForce=GTC"), -1114, "TimeInForce parameter sent when not required."),
-        (&format!("{base}&type=MARKET&quantity="), -1105, "Parameter 'quantity' was empty."),
-        (&format!("{base}&type=MARKET&quantity=-1"), -1100, "Illegal characters found in parameter 'quantity'; legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'."),
-        (&format!("{base}&type=MARKET&quantity=NaN"), -1100, "Illegal characters found in parameter 'quantity'; legal range is '^([0-9]{1,20})(\\.[0-9]{1,20})?$'."),
-        (&format!("{base}&type=MARKET&quantity=0.123456789"), -1111, "Parameter 'quantity' has too much precision."),
-        (&format!("{base}&type=MARKET&quantity=99999999999999999999"), -1108, "Parameter 'quantity' overflowed."),
-        (&format!("{base}&type=MARKET&quantity=0"), -1013, "Invalid quantity."),
-        (&format!("{base}&type=MARKET&quantity=1&colour=red"), -1104, "Not all sent parameters were read; read '5' parameter(s) but was sent '6'."),
-        (&format!("{base}&type=MARKET&quantity=1&side=BUY"), -1101, "Duplicate values for parameter 'side' detected."),
-        (&format!("{base}&type=MARKET&quantity=1&strategyType=5"), -1134, "strategyType was less than 1000000."),
-        (&format!("{base}&type=MARKET&quantity=1&newOrderRespType=ALL"), -1130, "Data sent for parameter 'newOrderRespType' is not valid."),
-        (&format!("{base}&type=LIMIT&timeInForce=GTC&quantity=0.000001&price=60000"), -1013, "Filter failure: LOT_SIZE"),
-        (&format!("{base}&type=LIMIT&timeInForce=GTC&quantity=1&price=60000.001"), -1013, "Filter failure: PRICE_FILTER"),
-        (&format!("{base}&type=LIMIT&timeInForce=GTC&quantity=0.00001&price=60000"), -1013, "Filter failure: NOTIONAL"),
-        (&format!("{base}&type=LIMIT&timeInForce=GTC&quantity=10&price=60000"), -2010, "Account has insufficient balance for requested action."),
-        (&format!("{base}&type=LIMIT&timeInForce=GTC&quantity=1&price=60000&recvWindow=70000"), -1131, "'recvWindow' must be less than 60000."),
-    ] {
+    for (params, code, words) in WRONG_ORDERS {
         let (status, found, message) = refused(&desk, "POST", "/api/v3/order", params).await;
-        assert_eq!((status, found, message.as_str()), (400, code, words), "{params}");
+        assert_eq!((status, found, message.as_str()), (400, *code, *words), "{params}");
     }
     assert!(desk.entries("order").await.is_empty(), "nothing was placed");
 }
@@ -56,10 +146,34 @@ async fn wrong_questions_about_orders_are_named() {
         ("GET", "/api/v3/order", "symbol=BTCUSDT&orderId=7", -2013, "Order does not exist."),
         ("DELETE", "/api/v3/openOrders", "symbol=BTCUSDT", -2011, "Unknown order sent."),
         ("GET", "/api/v3/orderList", "orderListId=7", -2018, "Order list does not exist."),
-        ("DELETE", "/api/v3/order", "symbol=BTCUSDT&orderId=7&cancelRestrictions=X", -1145, "Invalid cancelRestrictions"),
-        ("GET", "/api/v3/myTrades", "symbol=BTCUSDT&startTime=1&endTime=100000000", -1127, "Lookup interval is too big. More than 24 hours between startTime and endTime."),
-        ("GET", "/api/v3/myTrades", "symbol=BTCUSDT&fromId=1&endTime=1", -1128, "Combination of optional parameters invalid."),
-        ("PUT", "/api/v3/order/amend/keepPriority", "symbol=BTCUSDT&orderId=7&newQty=1", -2013, "Order does not exist."),
+        (
+            "DELETE",
+            "/api/v3/order",
+            "symbol=BTCUSDT&orderId=7&cancelRestrictions=X",
+            -1145,
+            "Invalid cancelRestrictions",
+        ),
+        (
+            "GET",
+            "/api/v3/myTrades",
+            "symbol=BTCUSDT&startTime=1&endTime=100000000",
+            -1127,
+            "Lookup interval is too big. More than 24 hours between startTime and endTime.",
+        ),
+        (
+            "GET",
+            "/api/v3/myTrades",
+            "symbol=BTCUSDT&fromId=1&endTime=1",
+            -1128,
+            "Combination of optional parameters invalid.",
+        ),
+        (
+            "PUT",
+            "/api/v3/order/amend/keepPriority",
+            "symbol=BTCUSDT&orderId=7&newQty=1",
+            -2013,
+            "Order does not exist.",
+        ),
     ] {
         let (_, found, message) = refused(&desk, method, path, params).await;
         assert_eq!((found, message.as_str()), (code, words), "{method} {path} {params}");
@@ -92,9 +206,8 @@ async fn who_cannot_prove_who_they_are_is_refused() {
         }
     };
     let key = Some(desk.keys.api_key.as_str());
-    let signed = |payload: &str| {
-        format!("{payload}&signature={}", sign(&desk.keys.secret, payload))
-    };
+    let signed =
+        |payload: &str| format!("{payload}&signature={}", sign(&desk.keys.secret, payload));
     let good = signed(&format!("timestamp={stamp}"));
     assert_eq!(desk.send(with(key, good.clone())).await.status, 200, "a lower-case header is one");
     for (key, query, status, code) in [
@@ -117,7 +230,10 @@ async fn who_cannot_prove_who_they_are_is_refused() {
 async fn signatures_cover_query_and_body_in_any_mixture() {
     let desk = open(empty_market()).await;
     let stamp = now().unix_millis();
-    let (one, two) = ("symbol=BTCUSDT&side=BUY&type=LIMIT", format!("timeInForce=GTC&quantity=0.01&price=50000&timestamp={stamp}"));
+    let (one, two) = (
+        "symbol=BTCUSDT&side=BUY&type=LIMIT",
+        format!("timeInForce=GTC&quantity=0.01&price=50000&timestamp={stamp}"),
+    );
     let url = desk.url("/api/v3/order/test");
     let post = |query: String, body: String| {
         desk.http
@@ -150,7 +266,10 @@ async fn the_socket_interface_refuses_in_the_same_words() {
     let desk = open(empty_market()).await;
     let mut socket = desk.socket("/ws-api/v3").await;
     let broken = socket.ask(&json!("no object")).await;
-    assert_eq!((broken["status"].as_i64(), broken["error"]["code"].as_i64()), (Some(400), Some(-1135)));
+    assert_eq!(
+        (broken["status"].as_i64(), broken["error"]["code"].as_i64()),
+        (Some(400), Some(-1135))
+    );
     let unknown = socket.ask(&json!({"id": "a", "method": "order.guess"})).await;
     assert_eq!(unknown["error"]["code"], -1130, "{unknown}");
     let order = json!({"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET"});
@@ -162,10 +281,13 @@ async fn the_socket_interface_refuses_in_the_same_words() {
     assert_eq!(socket.ask(&forged).await["error"]["code"], -1022);
     let logon = socket.ask(&desk.signed_message(5, "session.logon", &json!({}))).await;
     assert_eq!(logon["error"]["code"], -4056, "only Ed25519 keys log on: {logon}");
-    let first = socket.ask(&desk.signed_message(6, "userDataStream.subscribe.signature", &json!({}))).await;
+    let first =
+        socket.ask(&desk.signed_message(6, "userDataStream.subscribe.signature", &json!({}))).await;
     assert_eq!(first["result"]["subscriptionId"], 0);
-    let second = socket.ask(&desk.signed_message(7, "userDataStream.subscribe.signature", &json!({}))).await;
+    let second =
+        socket.ask(&desk.signed_message(7, "userDataStream.subscribe.signature", &json!({}))).await;
     assert_eq!(second["error"]["code"], -2035);
-    let none = json!({"id": 8, "method": "userDataStream.unsubscribe", "params": {"subscriptionId": 9}});
+    let none =
+        json!({"id": 8, "method": "userDataStream.unsubscribe", "params": {"subscriptionId": 9}});
     assert_eq!(socket.ask(&none).await["error"]["code"], -2036);
 }

@@ -20,7 +20,10 @@ async fn open_orders(desk: &Desk) -> usize {
 /// What the ledger says of the last order command.
 async fn last_command(desk: &Desk) -> Value {
     let commands = desk.entries("command").await;
-    commands.into_iter().rfind(|entry| entry["path"] == "/api/v3/order" && entry["method"] == "POST").unwrap()
+    commands
+        .into_iter()
+        .rfind(|entry| entry["path"] == "/api/v3/order" && entry["method"] == "POST")
+        .unwrap()
 }
 
 #[tokio::test]
@@ -42,7 +45,10 @@ async fn an_unknown_outcome_may_have_placed_the_order_or_not() {
         assert_eq!((reply.status, reply.code()), (status, code), "{kind:?}");
         assert_eq!(open_orders(&desk).await - before, usize::from(placed), "{kind:?}");
         let entry = last_command(&desk).await;
-        assert_eq!((entry["is_done"].as_bool(), entry["faults"][0].as_str()), (Some(placed), Some(format!("{kind:?}").as_str())));
+        assert_eq!(
+            (entry["is_done"].as_bool(), entry["faults"][0].as_str()),
+            (Some(placed), Some(format!("{kind:?}").as_str()))
+        );
         desk.venue.admin.clear_faults(None).await.unwrap();
     }
     assert_eq!(desk.entries("fault").await.len(), 8);
@@ -75,12 +81,14 @@ async fn an_answer_may_never_come_or_break_off_while_the_order_stands() {
     let params = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=50000&quantity=0.01&newClientOrderId=lost";
     let lost = desk.try_send(desk.signed_request("POST", "/api/v3/order", params)).await;
     assert!(lost.is_err(), "{lost:?}");
-    let found = desk.signed("GET", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=lost").await.ok();
+    let found =
+        desk.signed("GET", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=lost").await.ok();
     assert_eq!(found["status"], "NEW", "the order can be asked for by its name");
     desk.venue.admin.clear_faults(None).await.unwrap();
     once(&desk, FaultKind::NoAnswer, "/api/v3/order").await;
     let params = params.replace("lost", "silent");
-    let request = desk.signed_request("POST", "/api/v3/order", &params).timeout(Duration::from_millis(300));
+    let request =
+        desk.signed_request("POST", "/api/v3/order", &params).timeout(Duration::from_millis(300));
     assert!(desk.try_send(request).await.unwrap_err().is_timeout());
     desk.venue.admin.clear_faults(None).await.unwrap();
     assert_eq!(open_orders(&desk).await, 2);
@@ -186,15 +194,24 @@ async fn stream_messages_are_dropped_doubled_reordered_delayed_and_garbled() {
     assert_eq!(socket.next().await["t"], 2, "the first is lost");
     fault(FaultKind::WsDuplicate, None).await;
     trade(&desk).await;
-    assert_eq!((socket.next().await["t"].as_i64(), socket.next().await["t"].as_i64()), (Some(3), Some(3)));
+    assert_eq!(
+        (socket.next().await["t"].as_i64(), socket.next().await["t"].as_i64()),
+        (Some(3), Some(3))
+    );
     fault(FaultKind::WsReorder, None).await;
     trade(&desk).await;
     trade(&desk).await;
-    assert_eq!((socket.next().await["t"].as_i64(), socket.next().await["t"].as_i64()), (Some(5), Some(4)));
+    assert_eq!(
+        (socket.next().await["t"].as_i64(), socket.next().await["t"].as_i64()),
+        (Some(5), Some(4))
+    );
     fault(FaultKind::WsDelay, Some(200)).await;
     trade(&desk).await;
     trade(&desk).await;
-    assert_eq!((socket.next().await["t"].as_i64(), socket.next().await["t"].as_i64()), (Some(7), Some(6)));
+    assert_eq!(
+        (socket.next().await["t"].as_i64(), socket.next().await["t"].as_i64()),
+        (Some(7), Some(6))
+    );
     fault(FaultKind::WsUnknownField, None).await;
     trade(&desk).await;
     assert_eq!(socket.next().await["unknownField"]["a"][0], 1);
@@ -287,7 +304,9 @@ async fn crashes_empty_sides_and_maintenance_are_seen_by_everybody() {
 async fn listen_keys_are_gone_unless_they_were_asked_for() {
     let desk = open(empty_market()).await;
     let post = |desk: &Desk| {
-        desk.http.post(desk.url("/api/v3/userDataStream")).header("X-MBX-APIKEY", &desk.keys.api_key)
+        desk.http
+            .post(desk.url("/api/v3/userDataStream"))
+            .header("X-MBX-APIKEY", &desk.keys.api_key)
     };
     let gone = desk.send(post(&desk)).await;
     assert_eq!(gone.status, 410);

@@ -62,7 +62,7 @@ async fn connections_are_counted() {
     let mut options = empty_market();
     options.limits = Limits { connections_5m: 2, ..Limits::default() };
     let desk = open(options).await;
-    let mut kept = vec![desk.socket("/ws").await, desk.socket("/ws").await];
+    let mut kept = [desk.socket("/ws").await, desk.socket("/ws").await];
     assert_eq!(desk.socket("/ws").await.text().await, None, "the third is closed at once");
     let list = json!({"method": "LIST_SUBSCRIPTIONS", "id": 1});
     assert_eq!(kept[0].ask(&list).await["result"], json!([]));
@@ -80,7 +80,10 @@ async fn the_limits_over_a_socket_come_with_each_answer_unless_unwanted() {
     let none = Limits { request_weight_1m: 0, ..Limits::default() };
     desk.venue.admin.set_limits(none).await.unwrap();
     let refused = socket.ask(&json!({"id": 3, "method": "ping"})).await;
-    assert_eq!((refused["status"].as_i64(), refused["error"]["code"].as_i64()), (Some(429), Some(-1003)));
+    assert_eq!(
+        (refused["status"].as_i64(), refused["error"]["code"].as_i64()),
+        (Some(429), Some(-1003))
+    );
     let data = &refused["error"]["data"];
     assert!(data["retryAfter"].as_i64() > data["serverTime"].as_i64(), "{data}");
 }

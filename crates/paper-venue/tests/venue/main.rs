@@ -1,5 +1,8 @@
 //! The paper venue as its clients see it, over real connections.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "an unwrap that fails is a test that fails")]
+
+mod admin;
 mod client;
 mod clients;
 mod determinism;

@@ -23,12 +23,19 @@ fn capture(folder: &Path) -> PathBuf {
         writeln!(file, "{} {json}", (START + millis) * 1_000_000).unwrap();
     };
     let diff = |id: u64, bid: &str| {
-        format!(r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":{id},"u":{id},"b":[["60000.00","{bid}"]],"a":[]}}}}"#)
+        format!(
+            r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":{id},"u":{id},"b":[["60000.00","{bid}"]],"a":[]}}}}"#
+        )
     };
     let trade = |id: u64, quantity: &str| {
-        format!(r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":1,"s":"BTCUSDT","t":{id},"p":"60000.00","q":"{quantity}","T":1,"m":true,"M":true}}}}"#)
+        format!(
+            r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":1,"s":"BTCUSDT","t":{id},"p":"60000.00","q":"{quantity}","T":1,"m":true,"M":true}}}}"#
+        )
     };
-    line(0, r#"{"lastUpdateId":100,"bids":[["60000.00","1.0"],["59999.00","2.0"]],"asks":[["60001.00","1.0"],["60002.00","3.0"]]}"#);
+    line(
+        0,
+        r#"{"lastUpdateId":100,"bids":[["60000.00","1.5"],["59999.00","2.0"]],"asks":[["60001.00","1.0"],["60002.00","3.0"]]}"#,
+    );
     line(100, &diff(101, "1.0"));
     line(1_000, &trade(7, "0.6"));
     line(1_001, &diff(102, "0.4"));
@@ -62,11 +69,21 @@ async fn post(desk: &Desk, method: &str, millis: i64, params: &str) -> Value {
 async fn our_order_waits_behind_the_queue_that_was_there_and_fills_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let desk = start(vec![capture(folder.path())]).await;
-    let advance = async |millis| desk.venue.admin.advance(Duration::from_millis(millis)).await.unwrap();
+    let advance =
+        async |millis| desk.venue.admin.advance(Duration::from_millis(millis)).await.unwrap();
     advance(500).await;
     let book = desk.get("/api/v3/depth?symbol=BTCUSDT").await.ok();
-    assert_eq!((book["lastUpdateId"].as_u64(), book["bids"][0][1].as_str()), (Some(101), Some("1.00000000")));
-    let order = post(&desk, "POST", 500, "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=60000&quantity=0.1").await;
+    assert_eq!(
+        (book["lastUpdateId"].as_u64(), book["bids"][0][1].as_str()),
+        (Some(101), Some("1.00000000"))
+    );
+    let order = post(
+        &desk,
+        "POST",
+        500,
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=60000&quantity=0.1",
+    )
+    .await;
     let ask = format!("symbol=BTCUSDT&orderId={}", order["orderId"]);
     advance(1_000).await;
     // 0.6 of the 1.0 ahead of us has traded.
@@ -74,10 +91,16 @@ async fn our_order_waits_behind_the_queue_that_was_there_and_fills_after_it() {
     advance(1_000).await;
     // The next 0.5 takes the last 0.4 ahead and all of ours.
     let filled = post(&desk, "GET", 2_500, &ask).await;
-    assert_eq!((filled["status"].as_str(), filled["cummulativeQuoteQty"].as_str()), (Some("FILLED"), Some("6000.00000000")));
+    assert_eq!(
+        (filled["status"].as_str(), filled["cummulativeQuoteQty"].as_str()),
+        (Some("FILLED"), Some("6000.00000000"))
+    );
     advance(1_000).await;
     let health: Value = serde_json::from_str(&desk.venue.admin.health().await.unwrap()).unwrap();
-    assert_eq!((health["feed"][0]["bad_lines"].as_i64(), health["feed"][0]["state"].as_str()), (Some(1), Some("ended")));
+    assert_eq!(
+        (health["feed"][0]["bad_lines"].as_i64(), health["feed"][0]["state"].as_str()),
+        (Some(1), Some("ended"))
+    );
 }
 
 #[tokio::test]
@@ -101,5 +124,8 @@ async fn a_file_that_is_no_capture_is_refused_by_name() {
     std::fs::write(&path, "plain text").unwrap();
     let options = Options::new(MarketOptions::Replay { files: vec![path] });
     let error = PaperVenue::start(options).await.unwrap_err().to_string();
-    assert!(error.starts_with("market: ") && error.ends_with("text.gz: not a gzip file"), "{error}");
+    assert!(
+        error.starts_with("market: ") && error.ends_with("text.gz: not a gzip file"),
+        "{error}"
+    );
 }

@@ -36,7 +36,10 @@ async fn balances_orders_trades_keys_and_numbers_survive() {
     assert_eq!(snapshot(&buyer).await, before);
     // The rest of the old order still trades, and numbers go on.
     let more = buyer.order("BUY", "60000", "0.1", "").await.ok();
-    assert_eq!((more["status"].as_str(), more["executedQty"].as_str()), (Some("FILLED"), Some("0.10000000")));
+    assert_eq!(
+        (more["status"].as_str(), more["executedQty"].as_str()),
+        (Some("FILLED"), Some("0.10000000"))
+    );
     let trades = buyer.signed("GET", "/api/v3/myTrades", "symbol=BTCUSDT").await.ok();
     assert!(trades[1]["id"].as_u64() > trades[0]["id"].as_u64(), "{trades}");
 }

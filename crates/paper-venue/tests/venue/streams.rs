@@ -107,9 +107,24 @@ async fn one_trade_is_told_as_trade_then_aggregate_then_best_price_with_the_same
 async fn every_stream_of_the_protocol_speaks() {
     let desk = open(simulated_market()).await;
     let names = [
-        "trade", "aggTrade", "kline_1s", "kline_1m", "kline_1d@+08:00", "miniTicker", "ticker", "ticker_1h",
-        "ticker_4h", "ticker_1d", "bookTicker", "avgPrice", "depth5", "depth10@100ms", "depth20", "depth",
-        "depth@100ms", "referencePrice",
+        "trade",
+        "aggTrade",
+        "kline_1s",
+        "kline_1m",
+        "kline_1d@+08:00",
+        "miniTicker",
+        "ticker",
+        "ticker_1h",
+        "ticker_4h",
+        "ticker_1d",
+        "bookTicker",
+        "avgPrice",
+        "depth5",
+        "depth10@100ms",
+        "depth20",
+        "depth",
+        "depth@100ms",
+        "referencePrice",
     ];
     let mut wanted: Vec<String> = names.iter().map(|name| format!("btcusdt@{name}")).collect();
     wanted.extend(["!miniTicker@arr".to_owned(), "!ticker_1h@arr".to_owned()]);
@@ -147,10 +162,13 @@ async fn who_does_not_answer_pings_is_cut_off() {
     let address = desk.venue.address;
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let hello = format!("GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    let hello = format!(
+        "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
     stream.write_all(hello.as_bytes()).await.unwrap();
     let mut all = Vec::new();
-    let read = tokio::time::timeout(std::time::Duration::from_secs(10), stream.read_to_end(&mut all));
+    let read =
+        tokio::time::timeout(std::time::Duration::from_secs(10), stream.read_to_end(&mut all));
     read.await.expect("the venue ends the connection").unwrap();
     assert!(all.windows(2).any(|pair| pair[0] == 0x89), "pings came before");
     // One that answers stays.

@@ -32,8 +32,14 @@ async fn a_taker_pays_the_makers_price_and_a_tenth_of_a_percent_of_what_it_gets(
     assert_eq!(order["cummulativeQuoteQty"], "48003.00000000");
     let fills = order["fills"].as_array().unwrap();
     assert_eq!(fills.len(), 2);
-    assert_eq!((fills[0]["price"].as_str(), fills[0]["commission"].as_str()), (Some("60000.00000000"), Some("0.00050000")));
-    assert_eq!(balance(&desk, "USDT").await, ("51997.00000000".to_owned(), "0.00000000".to_owned()));
+    assert_eq!(
+        (fills[0]["price"].as_str(), fills[0]["commission"].as_str()),
+        (Some("60000.00000000"), Some("0.00050000"))
+    );
+    assert_eq!(
+        balance(&desk, "USDT").await,
+        ("51997.00000000".to_owned(), "0.00000000".to_owned())
+    );
     assert_eq!(balance(&desk, "BTC").await.0, "10.79920000");
 }
 
@@ -41,12 +47,22 @@ async fn a_taker_pays_the_makers_price_and_a_tenth_of_a_percent_of_what_it_gets(
 async fn a_resting_order_holds_money_until_it_is_cancelled() {
     let desk = open(empty_market()).await;
     let order = desk.order("BUY", "50000", "0.5", "newClientOrderId=mine").await.ok();
-    assert_eq!((order["status"].as_str(), order["workingTime"] == order["transactTime"]), (Some("NEW"), true));
-    assert_eq!(balance(&desk, "USDT").await, ("75000.00000000".to_owned(), "25000.00000000".to_owned()));
+    assert_eq!(
+        (order["status"].as_str(), order["workingTime"] == order["transactTime"]),
+        (Some("NEW"), true)
+    );
+    assert_eq!(
+        balance(&desk, "USDT").await,
+        ("75000.00000000".to_owned(), "25000.00000000".to_owned())
+    );
     let twice = desk.order("BUY", "50000", "0.1", "newClientOrderId=mine").await;
     assert_eq!((twice.code(), twice.message().as_str()), (-2010, "Duplicate order sent."));
-    let gone = desk.signed("DELETE", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=mine").await.ok();
-    assert_eq!((gone["status"].as_str(), gone["origClientOrderId"].as_str()), (Some("CANCELED"), Some("mine")));
+    let gone =
+        desk.signed("DELETE", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=mine").await.ok();
+    assert_eq!(
+        (gone["status"].as_str(), gone["origClientOrderId"].as_str()),
+        (Some("CANCELED"), Some("mine"))
+    );
     assert_eq!(balance(&desk, "USDT").await.0, "100000.00000000");
     desk.order("BUY", "50000", "0.1", "newClientOrderId=mine").await.ok();
 }
@@ -60,12 +76,26 @@ async fn the_events_of_an_order_come_in_the_order_of_a_real_venue() {
     let mut kinds = Vec::new();
     for _ in 0..3 {
         let event = user.next().await["event"].clone();
-        kinds.push(format!("{} {}", event["e"].as_str().unwrap(), event["x"].as_str().unwrap_or("")));
+        kinds.push(format!(
+            "{} {}",
+            event["e"].as_str().unwrap(),
+            event["x"].as_str().unwrap_or("")
+        ));
     }
     assert_eq!(kinds, ["executionReport NEW", "executionReport TRADE", "outboundAccountPosition "]);
-    let gone = desk.signed("DELETE", "/api/v3/order", "symbol=BTCUSDT&origClientOrderId=abc&newClientOrderId=away").await.ok();
+    let gone = desk
+        .signed(
+            "DELETE",
+            "/api/v3/order",
+            "symbol=BTCUSDT&origClientOrderId=abc&newClientOrderId=away",
+        )
+        .await
+        .ok();
     let event = user.next().await["event"].clone();
-    assert_eq!((event["x"].as_str(), event["c"].as_str(), event["C"].as_str()), (Some("CANCELED"), Some("away"), Some("abc")));
+    assert_eq!(
+        (event["x"].as_str(), event["c"].as_str(), event["C"].as_str()),
+        (Some("CANCELED"), Some("away"), Some("abc"))
+    );
     assert_eq!(event["z"], "0.10000000");
     assert_eq!(gone["executedQty"], "0.10000000");
     desk.venue.admin.deposit(desk.account, "USDT", "5").await.unwrap();
@@ -80,20 +110,48 @@ async fn amending_keeps_the_order_and_replacing_makes_a_new_one() {
     let id = order["orderId"].as_i64().unwrap();
     let params = format!("symbol=BTCUSDT&orderId={id}&newQty=0.2");
     let smaller = desk.signed("PUT", "/api/v3/order/amend/keepPriority", &params).await.ok();
-    assert_eq!((smaller["amendedOrder"]["qty"].as_str(), smaller["amendedOrder"]["orderId"].as_i64()), (Some("0.20000000"), Some(id)));
+    assert_eq!(
+        (smaller["amendedOrder"]["qty"].as_str(), smaller["amendedOrder"]["orderId"].as_i64()),
+        (Some("0.20000000"), Some(id))
+    );
     let larger = format!("symbol=BTCUSDT&orderId={id}&newQty=0.3");
     assert_eq!(desk.signed("PUT", "/api/v3/order/amend/keepPriority", &larger).await.code(), -2038);
     let base = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&cancelReplaceMode=STOP_ON_FAILURE";
-    let new = desk.signed("POST", "/api/v3/order/cancelReplace", &format!("{base}&price=49000&cancelOrderId={id}")).await.ok();
-    assert_eq!((new["cancelResult"].as_str(), new["newOrderResult"].as_str()), (Some("SUCCESS"), Some("SUCCESS")));
-    let failed = desk.signed("POST", "/api/v3/order/cancelReplace", &format!("{base}&price=49000&cancelOrderId={id}")).await;
+    let new = desk
+        .signed(
+            "POST",
+            "/api/v3/order/cancelReplace",
+            &format!("{base}&price=49000&cancelOrderId={id}"),
+        )
+        .await
+        .ok();
+    assert_eq!(
+        (new["cancelResult"].as_str(), new["newOrderResult"].as_str()),
+        (Some("SUCCESS"), Some("SUCCESS"))
+    );
+    let failed = desk
+        .signed(
+            "POST",
+            "/api/v3/order/cancelReplace",
+            &format!("{base}&price=49000&cancelOrderId={id}"),
+        )
+        .await;
     assert_eq!((failed.status, failed.code()), (400, -2022));
     assert_eq!(failed.json()["data"]["newOrderResult"], "NOT_ATTEMPTED");
     let both = base.replace("STOP_ON_FAILURE", "ALLOW_FAILURE");
-    let partial = desk.signed("POST", "/api/v3/order/cancelReplace", &format!("{both}&price=48000&cancelOrderId={id}")).await;
+    let partial = desk
+        .signed(
+            "POST",
+            "/api/v3/order/cancelReplace",
+            &format!("{both}&price=48000&cancelOrderId={id}"),
+        )
+        .await;
     assert_eq!((partial.status, partial.code()), (409, -2021));
     assert_eq!(partial.json()["data"]["cancelResponse"]["code"], -2011);
-    assert_eq!(desk.signed("GET", "/api/v3/openOrders", "").await.ok().as_array().unwrap().len(), 2);
+    assert_eq!(
+        desk.signed("GET", "/api/v3/openOrders", "").await.ok().as_array().unwrap().len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -107,14 +165,21 @@ async fn one_leg_of_a_pair_that_fills_ends_the_other() {
     let list = desk.signed("POST", "/api/v3/orderList/oco", params).await.ok();
     assert_eq!(list["orderReports"].as_array().unwrap().len(), 2);
     liquidity(&desk, "BUY", "61000", "0.1").await;
-    let done = user.until(|message| message["event"]["e"] == "listStatus" && message["event"]["l"] == "ALL_DONE").await;
+    let done = user
+        .until(|message| {
+            message["event"]["e"] == "listStatus" && message["event"]["l"] == "ALL_DONE"
+        })
+        .await;
     assert_eq!(done["event"]["g"], list["orderListId"]);
     let orders = desk.signed("GET", "/api/v3/allOrders", "symbol=BTCUSDT").await.ok();
     let status = |kind: &str| {
         let rows = orders.as_array().unwrap();
         rows.iter().find(|row| row["type"] == kind).unwrap()["status"].as_str().unwrap().to_owned()
     };
-    assert_eq!((status("LIMIT_MAKER").as_str(), status("STOP_LOSS").as_str()), ("FILLED", "EXPIRED"));
+    assert_eq!(
+        (status("LIMIT_MAKER").as_str(), status("STOP_LOSS").as_str()),
+        ("FILLED", "EXPIRED")
+    );
 }
 
 #[tokio::test]
@@ -122,7 +187,8 @@ async fn a_halted_symbol_takes_no_orders_and_says_so() {
     let desk = open(empty_market()).await;
     let resting = desk.order("BUY", "50000", "0.1", "").await.ok();
     for status in ["HALT", "BREAK", "CANCEL_ONLY"] {
-        let action = MarketAction::Status { symbol: "BTCUSDT".to_owned(), status: status.to_owned() };
+        let action =
+            MarketAction::Status { symbol: "BTCUSDT".to_owned(), status: status.to_owned() };
         desk.venue.admin.market(action).await.unwrap();
         let info = desk.get("/api/v3/exchangeInfo?symbol=BTCUSDT").await.ok();
         assert_eq!(info["symbols"][0]["status"], status);
@@ -133,7 +199,10 @@ async fn a_halted_symbol_takes_no_orders_and_says_so() {
     desk.signed("DELETE", "/api/v3/order", &params).await.ok();
     let wrong = MarketAction::Status { symbol: "BTCUSDT".to_owned(), status: "OPEN".to_owned() };
     let error = desk.venue.admin.market(wrong).await.unwrap_err();
-    assert_eq!(error.to_string(), "status is \"OPEN\" and must be TRADING, HALT, BREAK or CANCEL_ONLY");
+    assert_eq!(
+        error.to_string(),
+        "status is \"OPEN\" and must be TRADING, HALT, BREAK or CANCEL_ONLY"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +234,8 @@ async fn an_ed25519_key_logs_a_socket_on_and_then_needs_no_signature() {
     let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
     der.extend_from_slice(pair.public_key().as_ref());
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", base64(&der));
-    let account = desk.venue.admin.open_account_with_public_key(&pem, &[("USDT", "1000")]).await.unwrap();
+    let account =
+        desk.venue.admin.open_account_with_public_key(&pem, &[("USDT", "1000")]).await.unwrap();
     let stamp = crate::client::now().unix_millis();
     let key = &account.credentials.api_key;
     let payload = format!("apiKey={key}&timestamp={stamp}");

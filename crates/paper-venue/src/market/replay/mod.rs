@@ -147,7 +147,8 @@ impl ReplayMarket {
 
 impl Market for ReplayMarket {
     fn description(&self) -> String {
-        let symbols: Vec<&str> = self.tapes.iter().map(|tape| tape.listing.symbol.as_str()).collect();
+        let symbols: Vec<&str> =
+            self.tapes.iter().map(|tape| tape.listing.symbol.as_str()).collect();
         format!("replay of {}", symbols.join(", "))
     }
 

@@ -181,7 +181,8 @@ fn fixed(text: &str) -> Option<i64> {
 /// The symbol that a line is about; a snapshot does not say.
 pub(super) fn symbol_of(line: &[u8]) -> Option<String> {
     let space = line.iter().position(|byte| *byte == b' ')?;
-    let combined: Combined<'_> = serde_json::from_slice(line.get(space.saturating_add(1)..)?).ok()?;
+    let combined: Combined<'_> =
+        serde_json::from_slice(line.get(space.saturating_add(1)..)?).ok()?;
     combined.stream.split('@').next().map(str::to_uppercase)
 }
 
