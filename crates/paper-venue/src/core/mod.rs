@@ -126,7 +126,8 @@ impl Core {
             timers: Timers::new(start),
             latency: options.latency,
             intervals: options.intervals,
-            seed: options.seed,
+            // Another start makes up other names: those of an earlier run may still be in use.
+            seed: options.seed ^ start.unix_nanos().unsigned_abs(),
             requests: 0,
             names: 0,
             listen_keys: BTreeMap::new(),

@@ -13,6 +13,9 @@ use crate::streams::{ConnId, Frame};
 /// Steps that are taken before requests are looked at again.
 const STEPS_MAX: usize = 5_000;
 
+/// Seconds between marks of the numbering on the ledger.
+const MARK_SECONDS: i64 = 10;
+
 /// Something that happens later.
 #[derive(Debug)]
 pub(crate) enum Timed {
@@ -126,7 +129,7 @@ impl Core {
             self.publish_depth(false);
             self.publish_second(self.timers.seconds);
             self.remember_old_depth();
-            if self.keys_file.is_some() {
+            if self.keys_file.is_some() && self.timers.seconds.rem_euclid(MARK_SECONDS) == 1 {
                 self.write_marks();
                 self.ledger.flush();
             }

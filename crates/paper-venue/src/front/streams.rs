@@ -27,6 +27,9 @@ use crate::streams::{ConnId, Frame, NewConn, Topic};
 /// Frames that are written before the connection is flushed.
 const WRITE_BATCH: usize = 128;
 
+/// Request weight of a connection to the socket interface.
+const CONNECT_WEIGHT: u32 = 2;
+
 /// How a connection was opened.
 #[derive(Debug)]
 pub(super) struct How {
@@ -133,6 +136,7 @@ pub(super) async fn run(
         is_combined: how.is_combined,
         unit: how.unit,
         address: super::address_of(peer),
+        weight: if how.is_counted { 0 } else { CONNECT_WEIGHT },
     };
     let (reply, allowed) = oneshot::channel();
     let opened = Message::Open(conn, Box::new(new), reply);

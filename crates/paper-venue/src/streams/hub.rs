@@ -42,6 +42,8 @@ pub(crate) struct NewConn {
     pub(crate) is_combined: bool,
     pub(crate) unit: TimeUnit,
     pub(crate) address: IpAddr,
+    /// Request weight that connecting costs.
+    pub(crate) weight: u32,
 }
 
 /// A subscription to an account's events.
@@ -247,6 +249,7 @@ mod tests {
             is_combined: id == 1,
             unit,
             address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            weight: 0,
         };
         hub.open(ConnId(id), new);
         (ConnId(id), receiver)

@@ -34,6 +34,9 @@ async fn balances_orders_trades_keys_and_numbers_survive() {
     let venue = PaperVenue::start(with_state(folder.path())).await.unwrap();
     let buyer = Desk { venue, http, keys, account };
     assert_eq!(snapshot(&buyer).await, before);
+    // Names that the venue makes up are new ones.
+    let fresh = buyer.order("BUY", "40000", "0.01", "").await.ok();
+    assert!(!before.concat().contains(fresh["clientOrderId"].as_str().unwrap()), "{fresh}");
     // The rest of the old order still trades, and numbers go on.
     let more = buyer.order("BUY", "60000", "0.1", "").await.ok();
     assert_eq!(
