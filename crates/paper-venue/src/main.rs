@@ -27,7 +27,7 @@ struct Args {
     /// Proves who may administer; at least 16 characters.
     #[arg(long, env = "PAPER_VENUE_ADMIN_TOKEN", hide_env_values = true, hide = true)]
     admin_token: Option<String>,
-    /// sim:SEED, replay:FILE[,FILE..] or empty.
+    /// sim:SEED, replay:FILE[,FILE..], live:URL (another server of the protocol) or empty.
     #[arg(long, default_value = "sim:7")]
     market: MarketOptions,
     /// Only these symbols, for example BTCUSDT,ETHUSDT.

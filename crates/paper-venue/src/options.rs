@@ -28,6 +28,11 @@ pub enum MarketOptions {
         /// The files; those of one symbol continue each other in this order.
         files: Vec<PathBuf>,
     },
+    /// The public feed of another server of the protocol, with our orders laid over it.
+    Live {
+        /// Its REST address, for example `https://api.binance.com`.
+        url: String,
+    },
     /// No other orders than those of the accounts here, in the standard symbols.
     Empty,
 }
@@ -157,9 +162,10 @@ impl Default for Intervals {
 impl FromStr for MarketOptions {
     type Err = String;
 
-    /// Reads `sim:SEED`, `replay:FILE[,FILE..]` or `empty`.
+    /// Reads `sim:SEED`, `replay:FILE[,FILE..]`, `live:URL` or `empty`.
     fn from_str(text: &str) -> Result<Self, String> {
-        const EXAMPLES: &str = "must be sim:SEED, replay:FILE[,FILE..] or empty, for example sim:7";
+        const EXAMPLES: &str =
+            "must be sim:SEED, replay:FILE[,FILE..], live:URL or empty, for example sim:7";
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         match kind {
             "sim" => {
@@ -169,6 +175,7 @@ impl FromStr for MarketOptions {
             "replay" if !rest.is_empty() => {
                 Ok(Self::Replay { files: rest.split(',').map(PathBuf::from).collect() })
             }
+            "live" if !rest.is_empty() => Ok(Self::Live { url: rest.to_owned() }),
             "empty" if rest.is_empty() => Ok(Self::Empty),
             _ => Err(format!("market {text:?} {EXAMPLES}")),
         }
@@ -226,7 +233,7 @@ mod tests {
         assert_eq!("sim:7".parse(), Ok(MarketOptions::Sim { seed: 7, symbols: Vec::new() }));
         let files = vec![PathBuf::from("a"), PathBuf::from("b")];
         assert_eq!("replay:a,b".parse(), Ok(MarketOptions::Replay { files }));
-        for bad in ["", "sim", "sim:x", "sim:-1", "replay:", "live:http://x", "empty:1"] {
+        for bad in ["", "sim", "sim:x", "sim:-1", "replay:", "live:", "empty:1"] {
             let error = bad.parse::<MarketOptions>().unwrap_err();
             assert!(error.ends_with("for example sim:7"), "{error}");
         }

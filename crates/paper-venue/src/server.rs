@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use axum::serve::ListenerExt as _;
 use domain::{Clock, ManualClock};
+use matching::SymbolId;
 use telemetry::SystemClock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,8 @@ use crate::admin::AdminHandle;
 use crate::core::Core;
 use crate::engine::{self, Mailbox};
 use crate::front::{self, Front};
-use crate::options::{Options, StartError};
+use crate::market::live;
+use crate::options::{MarketOptions, Options, StartError};
 
 /// Starts paper venues.
 #[derive(Debug, Clone, Copy)]
@@ -73,11 +75,21 @@ impl PaperVenue {
             Some((wanted, token)) => Some((bind(*wanted).await?, token.clone())),
             None => None,
         };
-        let core = Core::try_new(&options, Arc::clone(&clock))?;
+        let follows = match &options.market {
+            MarketOptions::Live { url } => {
+                let model = options.queue_model;
+                live::describe(url, &options.symbols, model).await.map_err(StartError::Market)?
+            }
+            _ => Vec::new(),
+        };
+        let core = Core::try_new(&options, Arc::clone(&clock), &follows)?;
         let keys = core.keys.subscribe();
         let (mailbox, messages) = Mailbox::new();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(engine::run(core, clock, messages, stop.clone()));
+        for (place, follow) in (0..).zip(follows) {
+            tasks.spawn(live::run(follow, SymbolId(place), mailbox.clone(), stop.clone()));
+        }
         let admin = AdminHandle::new(mailbox.clone(), manual);
         let mut admin_address = None;
         if let Some(((listener, at), token)) = admin_port {

@@ -34,6 +34,7 @@ use crate::faults::Faults;
 use crate::latency::Latency;
 use crate::ledger::{Entry, Ledger};
 use crate::limits::{Limits, Usage};
+use crate::market::live::Follow;
 use crate::market::{Floor, Market};
 use crate::options::{Intervals, Options, StartError};
 use crate::streams::Hub;
@@ -83,9 +84,13 @@ pub(crate) struct Core {
 impl Core {
     /// Opens the venue: lists the market's symbols, lets its traders fill the books, puts back what
     /// a state folder holds.
-    pub(crate) fn try_new(options: &Options, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub(crate) fn try_new(
+        options: &Options,
+        clock: Arc<dyn Clock>,
+        follows: &[Follow],
+    ) -> Result<Self, StartError> {
         let start = clock.now();
-        let mut market = crate::market::open(&options.market, start, options)?;
+        let mut market = crate::market::open(start, options, follows)?;
         let (ledger, past, directory) = restore::read(options.state.as_deref())?;
         // The clients' own records are kept here; the exchange needs what it answers from.
         let keep = Keep {

@@ -3,6 +3,7 @@
 //! A market does one thing at a time when it is told to, by commands to the exchange; it has no
 //! clock and no task of its own, so the same events give the same fills at any speed.
 
+pub(crate) mod live;
 pub(crate) mod replay;
 pub(crate) mod sim;
 
@@ -53,20 +54,21 @@ pub(crate) trait Market: fmt::Debug + Send {
 #[derive(Debug)]
 pub(crate) struct Closed;
 
-/// A market without other traders.
+/// A market without traders of its own; orders may come from a live feed.
 #[derive(Debug)]
 struct Empty {
+    description: String,
     listings: Vec<Listing>,
 }
 
 /// Opens a market of these symbols.
 pub(crate) fn open(
-    market: &MarketOptions,
     start: Timestamp,
     options: &Options,
+    follows: &[live::Follow],
 ) -> Result<Box<dyn Market>, StartError> {
     let fail = |why: String| StartError::Market(why);
-    match market {
+    match &options.market {
         MarketOptions::Sim { seed, symbols } => {
             let symbols = if symbols.is_empty() { SimSymbol::standard() } else { symbols.clone() };
             let symbols = chosen(symbols, &options.symbols, |s| s.name())?;
@@ -79,11 +81,15 @@ pub(crate) fn open(
             let market = ReplayMarket::try_new(files, (model, start), &options.symbols);
             Ok(Box::new(market.map_err(|error| fail(error.to_string()))?))
         }
+        MarketOptions::Live { url } => {
+            let listings = follows.iter().map(|follow| follow.listing.clone()).collect();
+            Ok(Box::new(Empty { description: format!("live from {url}"), listings }))
+        }
         MarketOptions::Empty => {
             let symbols = chosen(SimSymbol::standard(), &options.symbols, |s| s.name())?;
             let listings = symbols.iter().map(SimSymbol::listing).collect::<Result<_, _>>();
             let listings = listings.map_err(|error| fail(error.to_string()))?;
-            Ok(Box::new(Empty { listings }))
+            Ok(Box::new(Empty { description: "empty".to_owned(), listings }))
         }
     }
 }
@@ -148,7 +154,7 @@ impl Market for Closed {
 
 impl Market for Empty {
     fn description(&self) -> String {
-        "empty".to_owned()
+        self.description.clone()
     }
 
     fn health(&self) -> String {
