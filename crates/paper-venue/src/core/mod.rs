@@ -37,6 +37,7 @@ use crate::limits::{Limits, Usage};
 use crate::market::live::Follow;
 use crate::market::{Floor, Market};
 use crate::options::{Intervals, Options, StartError};
+use crate::protocol::{Array, Object};
 use crate::streams::Hub;
 use clients::Client;
 use listed::Listed;
@@ -276,7 +277,15 @@ impl Core {
 
     /// What the market is, for people.
     pub(crate) fn market_words(&self) -> (String, String) {
-        (self.market.description(), self.market.health())
+        let books = || {
+            Array::of(self.listed.iter().map(|listed| {
+                let has = |side| self.exchange.best(listed.id, side).is_some();
+                let is_live = has(Side::Buy) && has(Side::Sell);
+                let state = if is_live { "live" } else { "no book" };
+                Object::new().str("symbol", &listed.name).str("state", state).end()
+            }))
+        };
+        (self.market.description(), self.market.health().unwrap_or_else(books))
     }
 
     /// Replaces the keys and writes them down.

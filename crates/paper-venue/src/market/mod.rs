@@ -31,8 +31,8 @@ pub(crate) trait Market: fmt::Debug + Send {
     /// What it is, for people: `sim seed 7`.
     fn description(&self) -> String;
 
-    /// Whether its source can be trusted, as JSON.
-    fn health(&self) -> String;
+    /// Whether its source can be trusted, as JSON; `None` when only the books tell.
+    fn health(&self) -> Option<String>;
 
     /// What can be traded in it.
     fn listings(&self) -> Vec<Listing>;
@@ -129,8 +129,8 @@ impl Market for Closed {
         "closed".to_owned()
     }
 
-    fn health(&self) -> String {
-        "{}".to_owned()
+    fn health(&self) -> Option<String> {
+        None
     }
 
     fn listings(&self) -> Vec<Listing> {
@@ -157,8 +157,8 @@ impl Market for Empty {
         self.description.clone()
     }
 
-    fn health(&self) -> String {
-        "{\"state\":\"live\"}".to_owned()
+    fn health(&self) -> Option<String> {
+        None
     }
 
     fn listings(&self) -> Vec<Listing> {

@@ -154,8 +154,8 @@ impl Market for ReplayMarket {
         format!("replay of {}", symbols.join(", "))
     }
 
-    fn health(&self) -> String {
-        Array::of(self.tapes.iter().map(Tape::health))
+    fn health(&self) -> Option<String> {
+        Some(Array::of(self.tapes.iter().map(Tape::health)))
     }
 
     fn listings(&self) -> Vec<Listing> {
