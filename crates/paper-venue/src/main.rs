@@ -24,9 +24,6 @@ struct Args {
     /// Allow an admin address that is reachable from other machines.
     #[arg(long)]
     admin_public: bool,
-    /// Proves who may administer; at least 16 characters.
-    #[arg(long, env = "PAPER_VENUE_ADMIN_TOKEN", hide_env_values = true, hide = true)]
-    admin_token: Option<String>,
     /// sim:SEED, replay:FILE[,FILE..], live:URL (another server of the protocol) or empty.
     #[arg(long, default_value = "sim:7")]
     market: MarketOptions,
@@ -53,8 +50,14 @@ struct Args {
     history_minutes: u64,
 }
 
+/// The token is read from the environment alone: arguments are visible to every process.
+#[expect(clippy::disallowed_methods, reason = "the program's configuration is read once, here")]
+fn admin_token() -> Option<String> {
+    std::env::var("PAPER_VENUE_ADMIN_TOKEN").ok()
+}
+
 fn options(args: Args) -> Result<Options, String> {
-    let admin = match (args.admin, &args.admin_token) {
+    let admin = match (args.admin, &admin_token()) {
         (None, _) => None,
         (Some(_), None) => {
             return Err("--admin needs the environment variable PAPER_VENUE_ADMIN_TOKEN".to_owned());
