@@ -11,7 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use agent::{Config, VenueConfig};
-use paper_venue::{AccountOptions, Credentials, MarketOptions, Options, PaperVenue, Running};
+use paper_venue::{
+    AccountOptions, Credentials, MarketOptions, Options, PaperVenue, Running, Speed,
+};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// The name of the built-in venue and its account.
@@ -39,9 +41,15 @@ pub(crate) async fn start(config: &mut Config, state_dir: &Path) -> Result<Runni
         .market
         .parse()
         .map_err(|why| format!("`paper.market` is {:?} but {why}", config.paper.market))?;
+    let speed: Speed = config
+        .paper
+        .speed
+        .parse()
+        .map_err(|why| format!("`paper.speed` is {:?} but {why}", config.paper.speed))?;
     let balances = config.paper.deposits.iter().map(|(a, b)| (a.clone(), b.clone())).collect();
     let options = Options {
         state: Some(dir),
+        speed,
         accounts: vec![AccountOptions { credentials, balances }],
         history: HISTORY,
         ..Options::new(market)

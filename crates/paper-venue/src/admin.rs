@@ -124,12 +124,7 @@ impl AdminHandle {
     ///
     /// # Errors
     /// [`AdminError`] when there is no such account or asset.
-    pub async fn deposit(
-        &self,
-        account: u32,
-        asset: &str,
-        amount: &str,
-    ) -> Result<(), AdminError> {
+    pub async fn deposit(&self, account: u32, asset: &str, amount: &str) -> Result<(), AdminError> {
         let (asset, amount) = (asset.to_owned(), amount.to_owned());
         self.act(move |core| core.deposit(account, &asset, &amount)).await
     }
@@ -251,7 +246,10 @@ async fn authorise(State(shared): State<Shared>, request: Request, next: Next) -
     if token.is_some_and(|token| shared.token.matches(token)) {
         return next.run(request).await;
     }
-    error(StatusCode::UNAUTHORIZED, "an Authorization header with the admin's bearer token is needed")
+    error(
+        StatusCode::UNAUTHORIZED,
+        "an Authorization header with the admin's bearer token is needed",
+    )
 }
 
 fn error(status: StatusCode, message: &str) -> Response {
@@ -268,8 +266,9 @@ fn answer(result: Result<String, AdminError>) -> Response {
 
 /// Reads a body; `example` shows what would do.
 fn parse<T: DeserializeOwned>(body: &Bytes, example: &str) -> Result<T, AdminError> {
-    serde_json::from_slice(body)
-        .map_err(|error| AdminError(format!("the body is not understood: {error}; for example {example}")))
+    serde_json::from_slice(body).map_err(|error| {
+        AdminError(format!("the body is not understood: {error}; for example {example}"))
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -317,11 +316,7 @@ struct Deposit {
     amount: String,
 }
 
-async fn deposit(
-    State(shared): State<Shared>,
-    Path(id): Path<u32>,
-    body: Bytes,
-) -> Response {
+async fn deposit(State(shared): State<Shared>, Path(id): Path<u32>, body: Bytes) -> Response {
     let done = async {
         let Deposit { asset, amount } = parse(&body, "{\"asset\":\"USDT\",\"amount\":\"1000\"}")?;
         shared.admin.deposit(id, &asset, &amount).await?;
@@ -372,7 +367,8 @@ async fn limits(State(shared): State<Shared>, body: Bytes) -> Response {
 
 async fn add_fault(State(shared): State<Shared>, body: Bytes) -> Response {
     let done = async {
-        let example = "{\"kind\":\"lost_ack\",\"once\":true,\"match\":{\"path\":\"/api/v3/order\"}}";
+        let example =
+            "{\"kind\":\"lost_ack\",\"once\":true,\"match\":{\"path\":\"/api/v3/order\"}}";
         let id = shared.admin.add_fault(parse(&body, example)?).await?;
         Ok(Object::new().int("id", id).end())
     };

@@ -123,9 +123,9 @@ impl Directory {
         let text = fs::read_to_string(path)
             .map_err(|source| StateError::File { path: name.clone(), source })?;
         // The message of the parser could quote a secret: it is left out.
-        let stored: Vec<Stored> = serde_json::from_str(&text).or_else(|error| {
+        let stored: Vec<Stored> = serde_json::from_str(&text).map_err(|error| {
             let why = "the file is no list of keys".to_owned();
-            Err(StateError::Line { path: name.clone(), line: error.line(), why })
+            StateError::Line { path: name.clone(), line: error.line(), why }
         })?;
         let mut directory = Self::default();
         for key in stored {

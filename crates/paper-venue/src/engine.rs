@@ -111,7 +111,11 @@ fn take(core: &mut Core, message: Message) {
         Message::Request(request) => core.accept(*request),
         Message::Open(id, new, reply) => {
             let now = core.now();
-            let allowed = core.usage.connection(&core.limits, now, new.address);
+            let mut allowed = core.usage.connection(&core.limits, now, new.address);
+            if allowed.is_ok() && new.weight > 0 {
+                let used = core.usage.request(&core.limits, now, new.address, new.weight);
+                allowed = used.map(|_weight| ());
+            }
             if allowed.is_ok() {
                 core.hub.open(id, *new);
             }

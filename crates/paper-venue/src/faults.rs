@@ -339,8 +339,7 @@ impl FaultState {
             spec.kind,
             FaultKind::SilentSocket | FaultKind::WsDisconnect | FaultKind::ServerShutdown
         );
-        let at_stage =
-            stage == occasion.stage || (is_connection && occasion.stage == Stage::User);
+        let at_stage = stage == occasion.stage || (is_connection && occasion.stage == Stage::User);
         let same = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
         };
@@ -430,7 +429,9 @@ mod tests {
         let mut faults = Faults::default();
         let base = FaultSpec { once: false, ..FaultSpec::once(FaultKind::Busy) };
         let error = |faults: &mut Faults, spec| faults.add(spec).unwrap_err();
-        assert!(error(&mut faults, base.clone()).starts_with("exactly one of rate, script and once"));
+        assert!(
+            error(&mut faults, base.clone()).starts_with("exactly one of rate, script and once")
+        );
         for rate in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
             let spec = FaultSpec { rate: Some(rate), ..base.clone() };
             assert!(error(&mut faults, spec).contains("must be between 0 and 1"));

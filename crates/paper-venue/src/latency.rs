@@ -61,7 +61,9 @@ impl Leg {
     }
 
     fn check(self) -> bool {
-        self.median_micros <= MICROS_MAX && self.sigma.is_finite() && (0.0..=3.0).contains(&self.sigma)
+        self.median_micros <= MICROS_MAX
+            && self.sigma.is_finite()
+            && (0.0..=3.0).contains(&self.sigma)
     }
 }
 
@@ -148,7 +150,8 @@ mod tests {
         let latency: Latency = "500,800~0.3,900".parse().unwrap();
         assert_eq!((latency.feed.median_micros, latency.response.median_micros), (500, 900));
         assert!((latency.entry.sigma - 0.3).abs() < 1e-12);
-        for bad in ["", "1,2", "1,2,3,4", "-1,2,3", "1~9,2,3", "1~NaN,2,3", "1~inf,2,3", "99999999,1,1"]
+        for bad in
+            ["", "1,2", "1,2,3,4", "-1,2,3", "1~9,2,3", "1~NaN,2,3", "1~inf,2,3", "99999999,1,1"]
         {
             let error = bad.parse::<Latency>().unwrap_err().to_string();
             assert!(error.contains("for example 500,800~0.3,800"), "{error}");

@@ -286,7 +286,8 @@ mod tests {
     fn a_damaged_line_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.jsonl");
-        std::fs::write(&path, "{\"entry\":\"account\",\"account\":1,\"at\":1}\nnonsense\n").unwrap();
+        std::fs::write(&path, "{\"entry\":\"account\",\"account\":1,\"at\":1}\nnonsense\n")
+            .unwrap();
         let error = Ledger::open(&path).unwrap_err().to_string();
         assert!(error.contains("line 2 is no ledger entry"), "{error}");
     }

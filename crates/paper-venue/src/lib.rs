@@ -55,6 +55,7 @@ pub use limits::Limits;
 pub use market::sim::{SimError, SimSymbol};
 pub use matching::QueueModel;
 pub use options::{
-    AccountOptions, AdminToken, Intervals, MarketOptions, Options, StartError, parse_queue_model,
+    AccountOptions, AdminToken, Intervals, MarketOptions, Options, Speed, StartError,
+    parse_queue_model,
 };
 pub use server::{PaperVenue, Running};

@@ -199,15 +199,23 @@ impl Usage {
         let raw = used.raw.add(now, FIVE_MINUTES, 1);
         let total = used.weight.add(now, MINUTE, weight);
         let error = if raw > limits.raw_requests_5m {
-            too_much(now, FIVE_MINUTES, format!(
-                "Too many requests; current limit is {} requests per 5 MINUTE. Please use the websocket for live updates to avoid polling the API.",
-                limits.raw_requests_5m
-            ))
+            too_much(
+                now,
+                FIVE_MINUTES,
+                format!(
+                    "Too many requests; current limit is {} requests per 5 MINUTE. Please use the websocket for live updates to avoid polling the API.",
+                    limits.raw_requests_5m
+                ),
+            )
         } else if total > limits.request_weight_1m {
-            too_much(now, MINUTE, format!(
-                "Too much request weight used; current limit is {} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.",
-                limits.request_weight_1m
-            ))
+            too_much(
+                now,
+                MINUTE,
+                format!(
+                    "Too much request weight used; current limit is {} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API.",
+                    limits.request_weight_1m
+                ),
+            )
         } else {
             used.refused = 0;
             return Ok(total);
@@ -386,10 +394,7 @@ mod tests {
         assert_eq!(usage.orders(&limits, at(0), 1, 2), Ok(()));
         let error = usage.orders(&limits, at(0), 1, 1).unwrap_err();
         assert_eq!((error.status, error.code), (429, -1015));
-        assert_eq!(
-            error.message,
-            "Too many new orders; current limit is 2 orders per 10 SECOND."
-        );
+        assert_eq!(error.message, "Too many new orders; current limit is 2 orders per 10 SECOND.");
         assert_eq!(usage.orders(&limits, at(0), 2, 1), Ok(()), "another account");
         usage.first_fill(at(0), 1);
         assert_eq!(usage.orders(&limits, at(0), 1, 1), Ok(()));

@@ -2,13 +2,14 @@
 
 use std::io::{Write as _, stderr, stdout};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use paper_venue::{
-    AdminToken, Latency, Limits, MarketOptions, Options, PaperVenue, QueueModel, parse_queue_model,
+    AccountOptions, AdminToken, Credentials, Latency, Limits, MarketOptions, Options, PaperVenue,
+    QueueModel, Speed, parse_queue_model,
 };
 
 /// A spot exchange for paper trading that any Binance Spot client can trade on by its address.
@@ -24,10 +25,7 @@ struct Args {
     /// Allow an admin address that is reachable from other machines.
     #[arg(long)]
     admin_public: bool,
-    /// Proves who may administer; at least 16 characters.
-    #[arg(long, env = "PAPER_VENUE_ADMIN_TOKEN", hide_env_values = true, hide = true)]
-    admin_token: Option<String>,
-    /// sim:SEED, replay:FILE[,FILE..] or empty.
+    /// sim:SEED, replay:FILE[,FILE..], live:URL (another server of the protocol) or empty.
     #[arg(long, default_value = "sim:7")]
     market: MarketOptions,
     /// Only these symbols, for example BTCUSDT,ETHUSDT.
@@ -42,6 +40,18 @@ struct Args {
     /// How the queue ahead shortens in a recorded market: risk-averse, power:N or log.
     #[arg(long, default_value = "risk-averse", value_parser = parse_queue_model)]
     queue_model: QueueModel,
+    /// How fast a recording runs: a factor such as 1 or 10, or max.
+    #[arg(long, default_value = "1")]
+    speed: Speed,
+    /// A file that holds the key of an account that is there from the start.
+    #[arg(long, requires = "account_secret_file")]
+    account_key_file: Option<PathBuf>,
+    /// A file that holds its secret.
+    #[arg(long, requires = "account_key_file")]
+    account_secret_file: Option<PathBuf>,
+    /// What that account starts with, for example USDT=100000; more than once for several assets.
+    #[arg(long, value_name = "ASSET=AMOUNT", requires = "account_key_file")]
+    deposit: Vec<String>,
     /// FEED,ENTRY,RESPONSE in microseconds, each optionally ~SIGMA for a lognormal.
     #[arg(long)]
     latency: Option<Latency>,
@@ -53,8 +63,14 @@ struct Args {
     history_minutes: u64,
 }
 
+/// The token is read from the environment alone: arguments are visible to every process.
+#[expect(clippy::disallowed_methods, reason = "the program's configuration is read once, here")]
+fn admin_token() -> Option<String> {
+    std::env::var("PAPER_VENUE_ADMIN_TOKEN").ok()
+}
+
 fn options(args: Args) -> Result<Options, String> {
-    let admin = match (args.admin, &args.admin_token) {
+    let admin = match (args.admin, &admin_token()) {
         (None, _) => None,
         (Some(_), None) => {
             return Err("--admin needs the environment variable PAPER_VENUE_ADMIN_TOKEN".to_owned());
@@ -73,12 +89,41 @@ fn options(args: Args) -> Result<Options, String> {
     options.legacy_listen_key = args.legacy_listen_key;
     options.state = args.state;
     options.queue_model = args.queue_model;
+    options.speed = args.speed;
+    if let (Some(key), Some(secret)) = (&args.account_key_file, &args.account_secret_file) {
+        options.accounts.push(account(key, secret, &args.deposit)?);
+    }
     options.latency = args.latency.unwrap_or_default();
     options.history = Duration::from_secs(args.history_minutes.saturating_mul(60));
     if args.unlimited {
         options.limits = Limits::unlimited();
     }
     Ok(options)
+}
+
+fn account(key: &Path, secret: &Path, deposits: &[String]) -> Result<AccountOptions, String> {
+    let read = |path: &Path| match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    };
+    let balance = |deposit: &String| match deposit.split_once('=') {
+        Some((asset, amount)) => Ok((asset.to_owned(), amount.to_owned())),
+        None => Err(format!("--deposit {deposit:?} must be ASSET=AMOUNT, for example USDT=100000")),
+    };
+    Ok(AccountOptions {
+        credentials: Credentials { api_key: read(key)?, secret: read(secret)? },
+        balances: deposits.iter().map(balance).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Ends when somebody asks the program to end.
+async fn asked_to_end() -> Result<(), String> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|error| error.to_string())?;
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended.map_err(|error| error.to_string()),
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 async fn serve(options: Options) -> Result<(), String> {
@@ -89,7 +134,7 @@ async fn serve(options: Options) -> Result<(), String> {
     }
     // Nobody may be reading.
     stdout().write_all(words.as_bytes()).and_then(|()| stdout().flush()).unwrap_or(());
-    tokio::signal::ctrl_c().await.map_err(|error| error.to_string())?;
+    asked_to_end().await?;
     venue.stop().await;
     Ok(())
 }

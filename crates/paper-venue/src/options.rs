@@ -1,10 +1,12 @@
 //! What a paper venue is started with.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use domain::{Amount, Decimal};
 use matching::QueueModel;
 
 use crate::directory::Credentials;
@@ -27,6 +29,11 @@ pub enum MarketOptions {
     Replay {
         /// The files; those of one symbol continue each other in this order.
         files: Vec<PathBuf>,
+    },
+    /// The public feed of another server of the protocol, with our orders laid over it.
+    Live {
+        /// Its REST address, for example `https://api.binance.com`.
+        url: String,
     },
     /// No other orders than those of the accounts here, in the standard symbols.
     Empty,
@@ -73,6 +80,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// How the queue ahead of our orders shortens in a recorded market.
     pub queue_model: QueueModel,
+    /// How fast a recording runs.
+    pub speed: Speed,
     /// How long things take.
     pub latency: Latency,
     /// How much clients may ask.
@@ -86,6 +95,15 @@ pub struct Options {
     pub accounts: Vec<AccountOptions>,
     /// Seed of made-up names.
     pub seed: u64,
+}
+
+/// How fast a recording runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speed {
+    /// This many thousandths of the speed at which it was recorded.
+    Permille(NonZeroU32),
+    /// As fast as the machine can.
+    Max,
 }
 
 /// What proves that somebody may administer the venue.
@@ -128,6 +146,7 @@ impl Options {
             legacy_listen_key: false,
             state: None,
             queue_model: QueueModel::RiskAverse,
+            speed: Speed::RECORDED,
             latency: Latency::default(),
             limits: Limits::default(),
             intervals: Intervals::default(),
@@ -135,6 +154,51 @@ impl Options {
             accounts: Vec::new(),
             seed: 0,
         }
+    }
+}
+
+// === impl Speed ===
+
+impl Speed {
+    /// As it was recorded.
+    pub const RECORDED: Self = Self::Permille(NonZeroU32::new(1_000).expect("invariant: not zero"));
+
+    /// The fastest that can be asked for by a factor.
+    const FACTOR_MAX: u32 = 1_000;
+
+    /// How long a span of the recording takes.
+    pub(crate) fn of(self, recorded_nanos: i64) -> i64 {
+        match self {
+            Self::Permille(permille) => {
+                let scaled = i128::from(recorded_nanos).saturating_mul(1_000);
+                let nanos = scaled.checked_div(i128::from(permille.get()));
+                nanos.and_then(|nanos| i64::try_from(nanos).ok()).unwrap_or(i64::MAX)
+            }
+            Self::Max => 0,
+        }
+    }
+}
+
+impl FromStr for Speed {
+    type Err = String;
+
+    /// Reads a factor such as `10` or `0.5`, or `max`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "max" {
+            return Ok(Self::Max);
+        }
+        let factor = text.parse::<Amount>().ok().and_then(|factor| {
+            let permille = factor.decimal().checked_mul(Decimal::ONE_THOUSAND)?.normalize();
+            let permille =
+                u32::try_from(permille.mantissa()).ok().filter(|_| permille.scale() == 0);
+            NonZeroU32::new(permille?)
+        });
+        let max = Self::FACTOR_MAX.saturating_mul(1_000);
+        factor.filter(|permille| permille.get() <= max).map(Self::Permille).ok_or_else(|| {
+            "must be max, or a factor from 0.001 to 1000 with at most three decimal places, for \
+             example 1"
+                .to_owned()
+        })
     }
 }
 
@@ -157,9 +221,10 @@ impl Default for Intervals {
 impl FromStr for MarketOptions {
     type Err = String;
 
-    /// Reads `sim:SEED`, `replay:FILE[,FILE..]` or `empty`.
+    /// Reads `sim:SEED`, `replay:FILE[,FILE..]`, `live:URL` or `empty`.
     fn from_str(text: &str) -> Result<Self, String> {
-        const EXAMPLES: &str = "must be sim:SEED, replay:FILE[,FILE..] or empty, for example sim:7";
+        const EXAMPLES: &str =
+            "must be sim:SEED, replay:FILE[,FILE..], live:URL or empty, for example sim:7";
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         match kind {
             "sim" => {
@@ -169,6 +234,7 @@ impl FromStr for MarketOptions {
             "replay" if !rest.is_empty() => {
                 Ok(Self::Replay { files: rest.split(',').map(PathBuf::from).collect() })
             }
+            "live" if !rest.is_empty() => Ok(Self::Live { url: rest.to_owned() }),
             "empty" if rest.is_empty() => Ok(Self::Empty),
             _ => Err(format!("market {text:?} {EXAMPLES}")),
         }
@@ -223,13 +289,10 @@ mod tests {
 
     #[test]
     fn markets_and_queue_models_are_read_or_refused_with_examples() {
-        assert_eq!(
-            "sim:7".parse(),
-            Ok(MarketOptions::Sim { seed: 7, symbols: Vec::new() })
-        );
+        assert_eq!("sim:7".parse(), Ok(MarketOptions::Sim { seed: 7, symbols: Vec::new() }));
         let files = vec![PathBuf::from("a"), PathBuf::from("b")];
         assert_eq!("replay:a,b".parse(), Ok(MarketOptions::Replay { files }));
-        for bad in ["", "sim", "sim:x", "sim:-1", "replay:", "live:http://x", "empty:1"] {
+        for bad in ["", "sim", "sim:x", "sim:-1", "replay:", "live:", "empty:1"] {
             let error = bad.parse::<MarketOptions>().unwrap_err();
             assert!(error.ends_with("for example sim:7"), "{error}");
         }
@@ -246,5 +309,21 @@ mod tests {
         let token = AdminToken::try_new("0123456789abcdef").unwrap();
         assert_eq!(format!("{token:?}"), "AdminToken(..)");
         assert!(token.matches("0123456789abcdef") && !token.matches("0123456789abcdeg"));
+    }
+
+    #[test]
+    fn a_speed_is_a_factor_or_max() {
+        let permille = |n| Ok(Speed::Permille(NonZeroU32::new(n).unwrap()));
+        assert_eq!("1".parse(), permille(1_000));
+        assert_eq!("0.5".parse(), permille(500));
+        assert_eq!("1000".parse(), permille(1_000_000));
+        assert_eq!("max".parse(), Ok(Speed::Max));
+        for wrong in ["0", "-1", "fast", "", "1001", "0.0001", "NaN", "1e3"] {
+            let error = wrong.parse::<Speed>().unwrap_err();
+            assert!(error.starts_with("must be max, or a factor"), "{wrong}: {error}");
+        }
+        assert_eq!(Speed::RECORDED.of(7), 7);
+        assert_eq!("10".parse::<Speed>().unwrap().of(70), 7);
+        assert_eq!(Speed::Max.of(70), 0);
     }
 }

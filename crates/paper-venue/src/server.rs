@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use axum::serve::ListenerExt as _;
 use domain::{Clock, ManualClock};
+use matching::SymbolId;
 use telemetry::SystemClock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,8 @@ use crate::admin::AdminHandle;
 use crate::core::Core;
 use crate::engine::{self, Mailbox};
 use crate::front::{self, Front};
-use crate::options::{Options, StartError};
+use crate::market::live;
+use crate::options::{MarketOptions, Options, StartError};
 
 /// Starts paper venues.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +60,10 @@ impl PaperVenue {
     ///
     /// # Errors
     /// [`StartError`] when the market, the state or an address cannot be used.
-    pub async fn start_at(options: Options, clock: Arc<ManualClock>) -> Result<Running, StartError> {
+    pub async fn start_at(
+        options: Options,
+        clock: Arc<ManualClock>,
+    ) -> Result<Running, StartError> {
         Self::run(options, Arc::clone(&clock) as Arc<dyn Clock>, Some(clock)).await
     }
 
@@ -72,12 +77,22 @@ impl PaperVenue {
             Some((wanted, token)) => Some((bind(*wanted).await?, token.clone())),
             None => None,
         };
-        let core = Core::try_new(&options, Arc::clone(&clock))?;
+        let follows = match &options.market {
+            MarketOptions::Live { url } => {
+                let model = options.queue_model;
+                live::describe(url, &options.symbols, model).await.map_err(StartError::Market)?
+            }
+            _ => Vec::new(),
+        };
+        let core = Core::try_new(&options, Arc::clone(&clock), &follows)?;
         let symbols = core.symbols.keys().cloned().collect();
         let keys = core.keys.subscribe();
         let (mailbox, messages) = Mailbox::new();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(engine::run(core, clock, messages, stop.clone()));
+        for (place, follow) in (0..).zip(follows) {
+            tasks.spawn(live::run(follow, SymbolId(place), mailbox.clone(), stop.clone()));
+        }
         let admin = AdminHandle::new(mailbox.clone(), manual);
         let mut admin_address = None;
         if let Some(((listener, at), token)) = admin_port {

@@ -12,5 +12,5 @@ mod redis;
 pub use clock::WallClock;
 pub use ports::free_port;
 pub use postgres::{Postgres, StartError};
-pub use python::python;
+pub use python::{python, python_named};
 pub use redis::Redis;

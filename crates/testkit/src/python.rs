@@ -13,12 +13,21 @@ use std::process::{Command, Output};
 /// When there is no `python3`, or a package cannot be installed.
 #[must_use]
 pub fn python(packages: &[&str]) -> PathBuf {
+    python_named("test-venv", packages)
+}
+
+/// The same in an environment of its own, `target/<name>`: for packages that overwrite each other.
+///
+/// # Panics
+/// When there is no `python3`, or a package cannot be installed.
+#[must_use]
+pub fn python_named(name: &str, packages: &[&str]) -> PathBuf {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     fs::create_dir_all(&target).expect("invariant: the workspace is writable");
-    let lock = File::create(target.join("test-venv.lock"));
+    let lock = File::create(target.join(format!("{name}.lock")));
     let lock = lock.expect("invariant: the workspace is writable");
     lock.lock().expect("invariant: a local file can be locked");
-    let venv = target.join("test-venv");
+    let venv = target.join(name);
     let python = venv.join("bin/python");
     if !python.exists() {
         let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).output();

@@ -18,6 +18,9 @@ use crate::protocol::number::parse_e8;
 use crate::protocol::signature::Verifier;
 use crate::protocol::{Array, Object};
 
+/// Sales that a crash may be made of; each is at most five million units of the quote asset.
+const CRASH_SALES_MAX: usize = 1_000;
+
 /// The key of an account that is opened.
 #[derive(Debug, Clone)]
 pub(crate) enum NewKey {
@@ -114,8 +117,10 @@ fn side_of(text: &str) -> Result<Side, String> {
 }
 
 fn decimal(field: &str, text: &str) -> Result<i128, String> {
-    parse_e8(text).or_else(|_| {
-        Err(format!("{field} is {text:?} and must be a decimal of at most 8 places, for example \"0.01\""))
+    parse_e8(text).map_err(|_error| {
+        format!(
+            "{field} is {text:?} and must be a decimal of at most 8 places, for example \"0.01\""
+        )
     })
 }
 
@@ -209,7 +214,12 @@ impl Core {
     }
 
     /// Puts money into an account.
-    pub(crate) fn deposit(&mut self, account: u32, asset: &str, amount: &str) -> Result<(), String> {
+    pub(crate) fn deposit(
+        &mut self,
+        account: u32,
+        asset: &str,
+        amount: &str,
+    ) -> Result<(), String> {
         let account = AccountId(account);
         if !self.clients.contains_key(&account) {
             return Err(format!("there is no account {}", account.0));
@@ -271,7 +281,8 @@ impl Core {
             MarketAction::AddLiquidity { symbol, side, price, quantity } => {
                 let id = self.named(&symbol)?;
                 let side = side_of(&side)?;
-                let (price, quantity) = (decimal("price", &price)?, decimal("quantity", &quantity)?);
+                let (price, quantity) =
+                    (decimal("price", &price)?, decimal("quantity", &quantity)?);
                 let listed = self.listed(id).ok_or("no such symbol".to_owned())?;
                 let ticks = listed.ticks(price).map_err(|error| error.message)?;
                 let lots = listed.lots(quantity).map_err(|error| error.message)?;
@@ -311,11 +322,15 @@ impl Core {
         let mut filters = listed.listing.filters.clone();
         let ticks = |field: &str, text: &str| {
             let value = decimal(field, text)?;
-            listed.ticks(value).map_err(|_error| format!("{field} is {text:?} and must be a multiple of the tick"))
+            listed
+                .ticks(value)
+                .map_err(|_error| format!("{field} is {text:?} and must be a multiple of the tick"))
         };
         let lots = |field: &str, text: &str| {
             let value = decimal(field, text)?;
-            listed.lots(value).map_err(|_error| format!("{field} is {text:?} and must be a multiple of the step"))
+            listed
+                .lots(value)
+                .map_err(|_error| format!("{field} is {text:?} and must be a multiple of the step"))
         };
         if let Some(text) = &tick_size {
             filters.tick_multiple = ticks("tick_size", text)?;
@@ -352,10 +367,30 @@ impl Core {
         let id = self.named(symbol)?;
         let best = self.levels(id, Side::Buy, 1);
         let best = best.first().ok_or("nobody buys".to_owned())?.0;
-        let left = i64::from(100_u32.saturating_sub(percent));
-        let floor = (best / 100).saturating_mul(left).max(1);
-        let lots = self.lots_to(id, Side::Buy, floor);
-        self.house_order(id, request(Side::Sell, floor, lots.max(1), TimeInForce::ImmediateOrCancel))
+        let at =
+            |down: u32| (best / 100).saturating_mul(i64::from(100_u32.saturating_sub(down))).max(1);
+        // Somebody still buys a little at each percent on the way down, so that prices are printed.
+        let listed = self.listed(id).ok_or("no such symbol".to_owned())?;
+        let worth = |ticks: i64, units: i128| {
+            let lot = listed.worth(ticks, 1_000_000).max(1);
+            let lots = units.saturating_mul(100_000_000).saturating_mul(1_000_000) / lot;
+            i64::try_from(lots).unwrap_or(i64::MAX).max(1)
+        };
+        let (small, large) = (worth(at(percent), 20), worth(best, 5_000_000));
+        for down in 1..=percent {
+            let order = request(Side::Buy, at(down), small, TimeInForce::GoodTilCanceled);
+            self.house_order(id, order)?;
+        }
+        let floor = at(percent);
+        for _ in 0..CRASH_SALES_MAX {
+            let lots = self.lots_to(id, Side::Buy, floor);
+            if lots <= 0 {
+                break;
+            }
+            let order = request(Side::Sell, floor, lots.min(large), TimeInForce::ImmediateOrCancel);
+            self.house_order(id, order)?;
+        }
+        Ok(())
     }
 
     /// Lots that stand on a side up to a price.
@@ -409,7 +444,9 @@ impl Core {
     /// Moves the venue's clock against the true one.
     pub(crate) fn set_clock_offset(&mut self, millis: i64) -> Result<(), String> {
         if millis.unsigned_abs() > 86_400_000 {
-            return Err(format!("offset_ms is {millis} and must be within a day, for example -2000"));
+            return Err(format!(
+                "offset_ms is {millis} and must be within a day, for example -2000"
+            ));
         }
         self.clock_offset = millis.saturating_mul(1_000_000);
         Ok(())

@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use domain::{OrderId, Timestamp};
-use matching::{AccountId, AssetId, ClientId, Execution, Fill, Order, OrderList, OrderStatus, SymbolId};
+use matching::{
+    AccountId, AssetId, ClientId, Execution, Fill, Order, OrderList, OrderStatus, SymbolId,
+};
 
 /// Ended orders that are remembered for each account.
 pub(crate) const ENDED_MAX: usize = 100_000;
@@ -49,7 +51,6 @@ type OrderKey = (SymbolId, OrderId);
 pub(crate) struct Client {
     pub(crate) id: AccountId,
     pub(crate) uid: u64,
-    pub(crate) opened_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     /// Free and locked atoms.
     pub(crate) balances: BTreeMap<AssetId, (i128, i128)>,
@@ -70,7 +71,6 @@ impl Client {
         Self {
             id,
             uid: u64::from(id.0).saturating_add(1),
-            opened_at: at,
             updated_at: at,
             balances: BTreeMap::new(),
             orders: BTreeMap::new(),

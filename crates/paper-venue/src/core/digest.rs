@@ -163,8 +163,7 @@ impl Core {
         }
         let entry = self.order_entry(execution);
         self.log(&Entry::Order(Box::new(entry)));
-        let asset =
-            execution.fill.map(|fill| self.asset(fill.commission_asset).to_owned());
+        let asset = execution.fill.map(|fill| self.asset(fill.commission_asset).to_owned());
         let symbol = order.symbol;
         let listed = usize::try_from(symbol.0).ok().and_then(|place| self.listed.get(place));
         let Some(listed) = listed else { return };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::Side;
-use matching::{AssetId, Listing, SymbolId};
+use matching::{Listing, SymbolId};
 
 use crate::protocol::{ApiError, number};
 use crate::tape::Tape;
@@ -30,8 +30,6 @@ pub(crate) struct Listed {
     pub(crate) id: SymbolId,
     pub(crate) name: String,
     pub(crate) listing: Listing,
-    pub(crate) base: AssetId,
-    pub(crate) quote: AssetId,
     /// One tick in 1e-8 of the quote asset.
     pub(crate) tick: i128,
     /// One lot in 1e-8 of the base asset.
@@ -63,16 +61,12 @@ impl DepthBatch {
 /// Why a listing does not fit the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}: tick and step must be multiples of 0.00000001")]
-pub struct TooFine(pub String);
+pub(crate) struct TooFine(String);
 
 // === impl Listed ===
 
 impl Listed {
-    pub(crate) fn try_new(
-        id: SymbolId,
-        listing: Listing,
-        assets: (AssetId, AssetId),
-    ) -> Result<Self, TooFine> {
+    pub(crate) fn try_new(id: SymbolId, listing: Listing) -> Result<Self, TooFine> {
         let name = listing.symbol.to_string();
         let unit = |text: String| number::parse_e8(&text).ok().filter(|unit| *unit > 0);
         let units = (unit(listing.tick.to_string()), unit(listing.step.to_string()));
@@ -80,8 +74,6 @@ impl Listed {
         Ok(Self {
             id,
             name,
-            base: assets.0,
-            quote: assets.1,
             tick,
             step,
             tape: Tape::default(),

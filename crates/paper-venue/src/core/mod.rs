@@ -34,8 +34,10 @@ use crate::faults::Faults;
 use crate::latency::Latency;
 use crate::ledger::{Entry, Ledger};
 use crate::limits::{Limits, Usage};
+use crate::market::live::Follow;
 use crate::market::{Floor, Market};
 use crate::options::{Intervals, Options, StartError};
+use crate::protocol::{Array, Object};
 use crate::streams::Hub;
 use clients::Client;
 use listed::Listed;
@@ -83,9 +85,13 @@ pub(crate) struct Core {
 impl Core {
     /// Opens the venue: lists the market's symbols, lets its traders fill the books, puts back what
     /// a state folder holds.
-    pub(crate) fn try_new(options: &Options, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub(crate) fn try_new(
+        options: &Options,
+        clock: Arc<dyn Clock>,
+        follows: &[Follow],
+    ) -> Result<Self, StartError> {
         let start = clock.now();
-        let mut market = crate::market::open(&options.market, start, options)?;
+        let mut market = crate::market::open(start, options, follows)?;
         let (ledger, past, directory) = restore::read(options.state.as_deref())?;
         // The clients' own records are kept here; the exchange needs what it answers from.
         let keep = Keep {
@@ -95,7 +101,8 @@ impl Core {
             amendments: 1,
             ended_lists: 100,
         };
-        let mut exchange = Exchange::new(VenueLimits::default(), keep, ListId(restore::next_list(&past)));
+        let mut exchange =
+            Exchange::new(VenueLimits::default(), keep, ListId(restore::next_list(&past)));
         let mut events = Vec::new();
         let spec = AccountSpec { funding: Funding::Unlimited, trade_group: None, fees: None };
         let opened = exchange.apply(start, Command::OpenAccount(spec), &mut events);
@@ -125,7 +132,8 @@ impl Core {
             timers: Timers::new(start),
             latency: options.latency,
             intervals: options.intervals,
-            seed: options.seed,
+            // Another start makes up other names: those of an earlier run may still be in use.
+            seed: options.seed ^ start.unix_nanos().unsigned_abs(),
             requests: 0,
             names: 0,
             listen_keys: BTreeMap::new(),
@@ -145,28 +153,18 @@ impl Core {
     }
 
     fn list(&mut self, listing: matching::Listing) -> Result<(), StartError> {
-        let names = [listing.base.name.to_string(), listing.quote.name.to_string()];
         let command = Command::List(Box::new(listing.clone()));
         let reply = self.apply(command).map_err(|refusal| StartError::Market(refusal.message()))?;
         let Reply::Listed(id) = reply else {
             return Err(StartError::Market(format!("{} is not listed", listing.symbol)));
         };
-        let [base, quote] = names.map(|name| self.asset_id(name));
-        let listed = Listed::try_new(id, listing, (base, quote))
-            .map_err(|error| StartError::Market(error.to_string()))?;
+        self.assets = self.exchange.assets().map(|(_, asset)| asset.name.to_string()).collect();
+        let listed =
+            Listed::try_new(id, listing).map_err(|error| StartError::Market(error.to_string()))?;
         self.symbols.insert(listed.name.clone(), id);
         self.lower.insert(listed.name.to_lowercase(), id);
         self.listed.push(listed);
         Ok(())
-    }
-
-    /// The number of an asset: they are counted in the order in which listings name them.
-    fn asset_id(&mut self, name: String) -> AssetId {
-        let place = self.assets.iter().position(|known| *known == name).unwrap_or_else(|| {
-            self.assets.push(name);
-            self.assets.len().saturating_sub(1)
-        });
-        AssetId(u32::try_from(place).unwrap_or(u32::MAX))
     }
 
     /// Lets the market run from the start of its history up to now.
@@ -196,8 +194,11 @@ impl Core {
             if self.keys.borrow().find(&account.credentials.api_key).is_some() {
                 continue;
             }
-            self.open_account(&account.balances, &admin::NewKey::Given(account.credentials.clone()))
-                .map_err(StartError::Account)?;
+            self.open_account(
+                &account.balances,
+                &admin::NewKey::Given(account.credentials.clone()),
+            )
+            .map_err(StartError::Account)?;
         }
         Ok(())
     }
@@ -276,11 +277,22 @@ impl Core {
 
     /// What the market is, for people.
     pub(crate) fn market_words(&self) -> (String, String) {
-        (self.market.description(), self.market.health())
+        let books = || {
+            Array::of(self.listed.iter().map(|listed| {
+                let has = |side| self.exchange.best(listed.id, side).is_some();
+                let is_live = has(Side::Buy) && has(Side::Sell);
+                let state = if is_live { "live" } else { "no book" };
+                Object::new().str("symbol", &listed.name).str("state", state).end()
+            }))
+        };
+        (self.market.description(), self.market.health().unwrap_or_else(books))
     }
 
     /// Replaces the keys and writes them down.
-    pub(crate) fn change_keys(&mut self, change: impl FnOnce(&mut Directory)) -> Result<(), String> {
+    pub(crate) fn change_keys(
+        &mut self,
+        change: impl FnOnce(&mut Directory),
+    ) -> Result<(), String> {
         let mut directory = Directory::clone(&self.keys.borrow());
         change(&mut directory);
         if let Some(path) = &self.keys_file {
@@ -290,4 +302,3 @@ impl Core {
         Ok(())
     }
 }
-

@@ -9,7 +9,7 @@ use super::timeline::Timed;
 use crate::faults::{FaultKind, Occasion, Stage, Strike};
 use crate::ledger::Entry;
 use crate::protocol::timing::TimeUnit;
-use crate::protocol::{Array, Object, number};
+use crate::protocol::{Array, Object};
 use crate::streams::{ConnId, Feed, Frame, Topic};
 use crate::tape::{Aggregate, Candle, Interval, TapeTrade};
 
@@ -135,8 +135,7 @@ fn ticker(listed: &Listed, name: &str, hours: i64, at: (Timestamp, TimeUnit)) ->
     let end = at.unix_millis();
     let start = end.saturating_sub(hours.saturating_mul(3_600_000));
     let sum = listed.tape.candles.sum(start, end).unwrap_or_else(|| Candle::flat(start, 0));
-    let object =
-        Object::new().str("e", name).int("E", unit.of(at)).str("s", &listed.name);
+    let object = Object::new().str("e", name).int("E", unit.of(at)).str("s", &listed.name);
     if name == "24hrMiniTicker" {
         return object
             .e8("c", sum.close)
@@ -148,10 +147,7 @@ fn ticker(listed: &Listed, name: &str, hours: i64, at: (Timestamp, TimeUnit)) ->
             .end();
     }
     let change = sum.close.saturating_sub(sum.open);
-    let object = object
-        .e8("p", change)
-        .str("P", &percent(change, sum.open))
-        .e8("w", sum.average());
+    let object = object.e8("p", change).str("P", &percent(change, sum.open)).e8("w", sum.average());
     let object = if name == "24hrTicker" {
         let [bid, ask] = listed.top.map(|top| top.unwrap_or((0, 0)));
         let last = listed.tape.last();
@@ -389,6 +385,10 @@ impl Core {
     /// Puts a message on its way: faults first, then the feed's latency.
     pub(super) fn deliver(&mut self, conn: ConnId, frame: Frame, what: (Stage, &str, &str)) {
         let (stage, stream, symbol) = what;
+        // Nothing reaches a silent connection, so no fault is spent on it.
+        if self.hub.conn(conn).is_none_or(|open| open.is_silent) {
+            return;
+        }
         let mut frames = vec![(0, frame)];
         if !self.faults.is_empty() {
             let occasion = Occasion { stage, method: "", path: "", symbol, stream };
@@ -397,9 +397,10 @@ impl Core {
                 self.log_fault(strike, stream);
                 self.distort(conn, strike, &mut frames);
             }
-            let held = self.hub.conn(conn).and_then(|conn| {
-                if frames.is_empty() { None } else { conn.held.take() }
-            });
+            let held = self
+                .hub
+                .conn(conn)
+                .and_then(|conn| if frames.is_empty() { None } else { conn.held.take() });
             frames.extend(held.map(|frame| (0, frame)));
         }
         let latency = self.latency.feed_nanos();
@@ -441,9 +442,9 @@ impl Core {
                 frames.push((0, Frame::Text(text.into())));
                 frames.push((strike.millis, Frame::Close));
             }
-            FaultKind::WsMalformed => edit(frames, |text| {
-                text.chars().take(text.chars().count() / 2).collect()
-            }),
+            FaultKind::WsMalformed => {
+                edit(frames, |text| text.chars().take(text.chars().count() / 2).collect());
+            }
             FaultKind::WsUnknownField => edit(frames, |text| {
                 let rest = text.strip_prefix('{').unwrap_or(text);
                 format!("{{\"unknownField\":{{\"a\":[1]}},{rest}")
@@ -487,9 +488,4 @@ pub(crate) fn kline_row(candle: &Candle, interval: Interval, shift: i64, unit: T
     row.e8(candle.taker_quote);
     row.str("0");
     row.end()
-}
-
-/// A number of 1e-8 units as text, for answers that are built elsewhere.
-pub(crate) fn text(value: i128) -> String {
-    number::e8(value)
 }

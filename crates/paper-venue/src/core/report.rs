@@ -249,11 +249,7 @@ const fn list_order_status(list: &OrderList) -> &'static str {
 fn legs(listed: &Listed, list: &OrderList, names: [&str; 3]) -> String {
     let [symbol, id, client] = names;
     Array::of(list.legs.iter().flatten().map(|(order, name)| {
-        Object::new()
-            .str(symbol, &listed.name)
-            .int(id, order.0)
-            .str(client, name.as_str())
-            .end()
+        Object::new().str(symbol, &listed.name).int(id, order.0).str(client, name.as_str()).end()
     }))
 }
 
@@ -309,7 +305,10 @@ pub(crate) fn execution_report(
         .str("C", original)
         .str("x", execution(report.kind))
         .str("X", status(order.status))
-        .str("r", if order.expiry_reason == Some(ExpiryReason::Rejected) { "UNKNOWN" } else { "NONE" })
+        .str(
+            "r",
+            if order.expiry_reason == Some(ExpiryReason::Rejected) { "UNKNOWN" } else { "NONE" },
+        )
         .int("i", order.id.0)
         .e8("l", fill.map_or(0, |fill| listed.quantity(fill.lots)))
         .e8("z", listed.quantity(order.executed_lots))

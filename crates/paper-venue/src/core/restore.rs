@@ -35,9 +35,7 @@ pub(super) struct Mark {
 }
 
 /// Reads a state folder; without one everything is empty.
-pub(super) fn read(
-    folder: Option<&Path>,
-) -> Result<(Ledger, Vec<Entry>, Directory), StateError> {
+pub(super) fn read(folder: Option<&Path>) -> Result<(Ledger, Vec<Entry>, Directory), StateError> {
     let Some(folder) = folder else {
         return Ok((Ledger::default(), Vec::new(), Directory::default()));
     };
@@ -86,7 +84,11 @@ pub(super) fn continue_numbers(listing: &mut Listing, marks: &BTreeMap<String, M
 }
 
 /// Lets a market that is simulated go on near the last price.
-pub(super) fn move_market(market: &mut dyn Market, listed: &[Listed], marks: &BTreeMap<String, Mark>) {
+pub(super) fn move_market(
+    market: &mut dyn Market,
+    listed: &[Listed],
+    marks: &BTreeMap<String, Mark>,
+) {
     for listed in listed {
         if let Some(mark) = marks.get(&listed.name).filter(|mark| mark.ticks > 0) {
             market.set_price(&listed.name, mark.ticks);

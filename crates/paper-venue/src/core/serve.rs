@@ -33,7 +33,11 @@ pub(crate) enum Auth {
 pub(crate) enum ReplyTo {
     Once(oneshot::Sender<Answer>),
     /// To a connection, with the request's id in JSON and whether limits are shown.
-    Conn { conn: ConnId, id: String, shows_limits: bool },
+    Conn {
+        conn: ConnId,
+        id: String,
+        shows_limits: bool,
+    },
 }
 
 /// A request that the front understood.
@@ -159,7 +163,8 @@ impl Core {
         let used = Used { weight_1m: self.usage.weight(self.now, request.address), orders };
         let answer = Answer { result, used, delivery };
         let nanos = if request.op.reaches_matching { self.latency.response_nanos() } else { 0 };
-        let nanos = nanos.saturating_add(i64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000));
+        let nanos =
+            nanos.saturating_add(i64::try_from(millis).unwrap_or(0).saturating_mul(1_000_000));
         self.later(nanos, Timed::Answer(request.reply, answer));
     }
 
@@ -307,13 +312,11 @@ impl Core {
     /// The answer to a request over a socket.
     fn socket_frame(&self, id: &str, shows_limits: bool, answer: Answer) -> Option<Frame> {
         let object = Object::new().raw("id", id);
-        let mut error_is_limit = None;
         let object = match &answer.result {
             Ok(result) => object.int("status", 200).raw("result", result),
             Err(error) => {
-                error_is_limit = error.retry_after;
                 let mut body = Object::new().int("code", error.code).str("msg", &error.message);
-                let data = error_is_limit.map(|seconds| {
+                let data = error.retry_after.map(|seconds| {
                     let now = self.now.unix_millis();
                     let millis = i64::try_from(seconds).unwrap_or(0).saturating_mul(1_000);
                     let retry = now.saturating_add(millis);

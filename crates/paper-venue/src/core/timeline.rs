@@ -13,6 +13,9 @@ use crate::streams::{ConnId, Frame};
 /// Steps that are taken before requests are looked at again.
 const STEPS_MAX: usize = 5_000;
 
+/// Seconds between marks of the numbering on the ledger.
+const MARK_SECONDS: i64 = 10;
+
 /// Something that happens later.
 #[derive(Debug)]
 pub(crate) enum Timed {
@@ -70,7 +73,9 @@ impl Timers {
 fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
     let length = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX).max(1_000_000);
     let nanos = now.unix_nanos();
-    Timestamp::from_unix_nanos(nanos.saturating_sub(nanos.rem_euclid(length)).saturating_add(length))
+    Timestamp::from_unix_nanos(
+        nanos.saturating_sub(nanos.rem_euclid(length)).saturating_add(length),
+    )
 }
 
 impl Core {
@@ -106,8 +111,7 @@ impl Core {
     pub(super) fn step_market(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
         self.events.clear();
-        let mut market =
-            std::mem::replace(&mut self.market, Box::new(crate::market::Closed));
+        let mut market = std::mem::replace(&mut self.market, Box::new(crate::market::Closed));
         market.step(&mut self.floor());
         self.market = market;
         self.digest();
@@ -125,7 +129,7 @@ impl Core {
             self.publish_depth(false);
             self.publish_second(self.timers.seconds);
             self.remember_old_depth();
-            if self.keys_file.is_some() {
+            if self.keys_file.is_some() && self.timers.seconds.rem_euclid(MARK_SECONDS) == 1 {
                 self.write_marks();
                 self.ledger.flush();
             }

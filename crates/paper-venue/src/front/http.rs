@@ -58,7 +58,12 @@ pub(super) async fn serve(
     let op = match ops::by_path(&method, &path) {
         Ok(op) => op,
         Err(true) => {
-            return json(405, format!("{{\"code\":-1000,\"msg\":\"Request method '{method}' is not supported.\"}}"));
+            return json(
+                405,
+                format!(
+                    "{{\"code\":-1000,\"msg\":\"Request method '{method}' is not supported.\"}}"
+                ),
+            );
         }
         Err(false) => return page(404, "Not Found"),
     };
@@ -154,7 +159,8 @@ fn form_of(method: &str, headers: &HeaderMap, body: &Bytes) -> Result<String, Ap
         return Ok(String::new());
     }
     let text = std::str::from_utf8(body);
-    text.map(str::to_owned).or_else(|_| Err(ApiError::new(-1100, "Illegal characters found in a parameter.")))
+    text.map(str::to_owned)
+        .map_err(|_error| ApiError::new(-1100, "Illegal characters found in a parameter."))
 }
 
 /// Writes an answer.

@@ -57,12 +57,7 @@ impl Front {
     }
 
     /// Who signed this.
-    fn signer(
-        &self,
-        name: Option<&str>,
-        payload: &str,
-        signature: Option<&str>,
-    ) -> Auth {
+    fn signer(&self, name: Option<&str>, payload: &str, signature: Option<&str>) -> Auth {
         let check = || {
             let key = self.key(name.ok_or_else(ApiError::key_format)?)?;
             let signature = signature.filter(|text| !text.is_empty());

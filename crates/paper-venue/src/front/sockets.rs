@@ -18,7 +18,7 @@ use crate::protocol::params::Params;
 use crate::protocol::signature::socket_payload;
 use crate::protocol::timing::TimeUnit;
 use crate::protocol::{ApiError, Object, json};
-use crate::streams::{ConnId, Frame, Kind};
+use crate::streams::{ConnId, Frame};
 
 /// A request as it comes in.
 #[derive(Debug, Deserialize)]
@@ -58,11 +58,17 @@ pub(super) async fn open(
     let conn = front.next_conn();
     upgrade.on_upgrade(move |socket: WebSocket| async move {
         let session = Session { front: front.clone(), conn, peer, unit, shows_limits };
-        let how = streams::How { kind: Kind::Requests, is_combined: false, unit, names: Vec::new() };
-        streams::run(front, socket, (conn, peer), how, Some(Incoming::new(move |text| {
-            let session = session.clone();
-            Box::pin(async move { session.hear(&text).await })
-        })))
+        let how = streams::How { is_counted: false, is_combined: false, unit, names: Vec::new() };
+        streams::run(
+            front,
+            socket,
+            (conn, peer),
+            how,
+            Some(Incoming::new(move |text| {
+                let session = session.clone();
+                Box::pin(async move { session.hear(&text).await })
+            })),
+        )
         .await;
     })
 }
@@ -76,7 +82,11 @@ fn error_text(id: &str, error: &ApiError) -> Frame {
 /// The text of a JSON value as it is signed: strings without quotes, all else as it stands.
 fn plain(value: &RawValue) -> String {
     let text = value.get();
-    if text.starts_with('"') { serde_json::from_str(text).unwrap_or_default() } else { text.to_owned() }
+    if text.starts_with('"') {
+        serde_json::from_str(text).unwrap_or_default()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// An id may be a number, a short string or null.
@@ -123,7 +133,8 @@ impl Session {
             .filter(|(_, value)| value.get() != "null")
             .map(|(name, value)| (name.clone(), plain(value)))
             .collect();
-        let find = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.as_str());
+        let find =
+            |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.as_str());
         let key = find("apiKey");
         let auth = match op.security {
             Security::Open => Auth::Open,
@@ -143,8 +154,9 @@ impl Session {
             _ => self.shows_limits,
         };
         let hidden = ["apiKey", "signature", "returnRateLimits"];
-        let params =
-            Params::from_pairs(pairs.into_iter().filter(|(name, _)| !hidden.contains(&name.as_str())));
+        let params = Params::from_pairs(
+            pairs.into_iter().filter(|(name, _)| !hidden.contains(&name.as_str())),
+        );
         Ok(Request {
             op,
             method: "WS".to_owned(),

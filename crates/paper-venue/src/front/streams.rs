@@ -22,15 +22,19 @@ use super::Front;
 use crate::engine::Message;
 use crate::protocol::timing::TimeUnit;
 use crate::protocol::{ApiError, Array, Object, Params};
-use crate::streams::{ConnId, Frame, Kind, NewConn, Topic};
+use crate::streams::{ConnId, Frame, NewConn, Topic};
 
 /// Frames that are written before the connection is flushed.
 const WRITE_BATCH: usize = 128;
 
+/// Request weight of a connection to the socket interface.
+const CONNECT_WEIGHT: u32 = 2;
+
 /// How a connection was opened.
 #[derive(Debug)]
 pub(super) struct How {
-    pub(super) kind: Kind,
+    /// Whether messages of the client are counted by the second.
+    pub(super) is_counted: bool,
     pub(super) is_combined: bool,
     pub(super) unit: TimeUnit,
     pub(super) names: Vec<String>,
@@ -56,7 +60,10 @@ pub(super) fn refuse(error: &ApiError) -> Response {
 /// The streams that a path names; a number alone names none.
 fn names_of(path: &str) -> Vec<String> {
     let names = path.split('/').filter(|name| !name.is_empty());
-    names.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit())).map(str::to_owned).collect()
+    names
+        .filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn unit_of(query: Option<&str>) -> Result<TimeUnit, ApiError> {
@@ -106,7 +113,7 @@ fn start(
         Err(error) => return refuse(&error),
     };
     let conn = front.next_conn();
-    let how = How { kind: Kind::Streams, is_combined, unit, names };
+    let how = How { is_counted: true, is_combined, unit, names };
     upgrade.on_upgrade(move |socket| async move {
         run(front, socket, (conn, peer), how, None).await;
     })
@@ -126,10 +133,10 @@ pub(super) async fn run(
     let new = NewConn {
         sender,
         kill: kill.clone(),
-        kind: how.kind,
         is_combined: how.is_combined,
         unit: how.unit,
         address: super::address_of(peer),
+        weight: if how.is_counted { 0 } else { CONNECT_WEIGHT },
     };
     let (reply, allowed) = oneshot::channel();
     let opened = Message::Open(conn, Box::new(new), reply);
@@ -146,9 +153,10 @@ pub(super) async fn run(
             Box::pin(async move { control(&front, conn, &text).await })
         })
     });
-    let limit = match how.kind {
-        Kind::Streams => front.mailbox.act(|core| core.limits.messages_per_second).await,
-        Kind::Requests => None,
+    let limit = if how.is_counted {
+        front.mailbox.act(|core| core.limits.messages_per_second).await
+    } else {
+        None
     };
     let life = Life::new(&front, limit.unwrap_or(u32::MAX));
     life.serve(socket, frames, incoming, kill).await;
@@ -247,7 +255,8 @@ impl Life {
                 Frame::Silence => self.is_silent = true,
                 Frame::Close => {
                     // Whether it arrives does not matter any more.
-                    return sink.flush().await.is_err() && false;
+                    sink.flush().await.unwrap_or(());
+                    return false;
                 }
             }
         }
@@ -258,7 +267,8 @@ impl Life {
     async fn hear(&mut self, sink: &mut Sink, message: Ws, incoming: &Incoming) -> bool {
         if !self.count() {
             let bye = CloseFrame { code: 1008, reason: "Too many requests".into() };
-            return sink.send(Ws::Close(Some(bye))).await.is_err() && false;
+            sink.send(Ws::Close(Some(bye))).await.unwrap_or(());
+            return false;
         }
         match &message {
             Ws::Text(_) => {}
@@ -360,7 +370,11 @@ async fn control(front: &Front, conn: ConnId, text: &str) -> Option<Frame> {
     let id = control.id.map_or("null", RawValue::get);
     let is_short = serde_json::from_str::<String>(id).is_ok_and(|text| text.len() <= 36);
     if id.parse::<i64>().is_err() && id != "null" && !is_short {
-        return Some(fault("null", 2, "Invalid request: request ID must be an unsigned integer, a string of up to 36 characters, or null"));
+        return Some(fault(
+            "null",
+            2,
+            "Invalid request: request ID must be an unsigned integer, a string of up to 36 characters, or null",
+        ));
     }
     let names: Option<Vec<String>> =
         control.params.iter().map(|value| value.as_str().map(str::to_owned)).collect();
@@ -402,9 +416,9 @@ async fn property(front: &Front, conn: ConnId, control: &Control<'_>, id: &str) 
         return Some(fault(id, 0, "Unknown property"));
     }
     if control.method == "GET_PROPERTY" {
-        let value = front.mailbox.act(move |core| {
-            core.hub.conn(conn).is_some_and(|open| open.new.is_combined)
-        });
+        let value = front
+            .mailbox
+            .act(move |core| core.hub.conn(conn).is_some_and(|open| open.new.is_combined));
         return Some(done(id, if value.await? { "true" } else { "false" }));
     }
     let Some(value) = control.params.get(1).and_then(serde_json::Value::as_bool) else {

@@ -3,6 +3,7 @@
 //! A market does one thing at a time when it is told to, by commands to the exchange; it has no
 //! clock and no task of its own, so the same events give the same fills at any speed.
 
+pub(crate) mod live;
 pub(crate) mod replay;
 pub(crate) mod sim;
 
@@ -30,8 +31,8 @@ pub(crate) trait Market: fmt::Debug + Send {
     /// What it is, for people: `sim seed 7`.
     fn description(&self) -> String;
 
-    /// Whether its source can be trusted, as JSON.
-    fn health(&self) -> String;
+    /// Whether its source can be trusted, as JSON; `None` when only the books tell.
+    fn health(&self) -> Option<String>;
 
     /// What can be traded in it.
     fn listings(&self) -> Vec<Listing>;
@@ -53,36 +54,43 @@ pub(crate) trait Market: fmt::Debug + Send {
 #[derive(Debug)]
 pub(crate) struct Closed;
 
-/// A market without other traders.
+/// A market without traders of its own; orders may come from a live feed.
 #[derive(Debug)]
 struct Empty {
+    description: String,
     listings: Vec<Listing>,
 }
 
 /// Opens a market of these symbols.
 pub(crate) fn open(
-    market: &MarketOptions,
     start: Timestamp,
     options: &Options,
+    follows: &[live::Follow],
 ) -> Result<Box<dyn Market>, StartError> {
     let fail = |why: String| StartError::Market(why);
-    match market {
+    match &options.market {
         MarketOptions::Sim { seed, symbols } => {
             let symbols = if symbols.is_empty() { SimSymbol::standard() } else { symbols.clone() };
             let symbols = chosen(symbols, &options.symbols, |s| s.name())?;
-            let market = SimMarket::try_new(*seed, symbols).map_err(|error| fail(error.to_string()))?;
+            let market =
+                SimMarket::try_new(*seed, symbols).map_err(|error| fail(error.to_string()))?;
             Ok(Box::new(market))
         }
         MarketOptions::Replay { files } => {
             let model = options.queue_model;
-            let market = ReplayMarket::try_new(files, (model, start), &options.symbols);
+            let market =
+                ReplayMarket::try_new(files, (model, options.speed, start), &options.symbols);
             Ok(Box::new(market.map_err(|error| fail(error.to_string()))?))
+        }
+        MarketOptions::Live { url } => {
+            let listings = follows.iter().map(|follow| follow.listing.clone()).collect();
+            Ok(Box::new(Empty { description: format!("live from {url}"), listings }))
         }
         MarketOptions::Empty => {
             let symbols = chosen(SimSymbol::standard(), &options.symbols, |s| s.name())?;
             let listings = symbols.iter().map(SimSymbol::listing).collect::<Result<_, _>>();
             let listings = listings.map_err(|error| fail(error.to_string()))?;
-            Ok(Box::new(Empty { listings }))
+            Ok(Box::new(Empty { description: "empty".to_owned(), listings }))
         }
     }
 }
@@ -99,7 +107,9 @@ fn chosen<T>(
     let known: Vec<String> = all.iter().map(&name).collect();
     if let Some(unknown) = names.iter().find(|wanted| !known.contains(wanted)) {
         let known = known.join(", ");
-        return Err(StartError::Market(format!("symbol {unknown:?} is not there; there are {known}")));
+        return Err(StartError::Market(format!(
+            "symbol {unknown:?} is not there; there are {known}"
+        )));
     }
     Ok(all.into_iter().filter(|one| names.contains(&name(one))).collect())
 }
@@ -120,8 +130,8 @@ impl Market for Closed {
         "closed".to_owned()
     }
 
-    fn health(&self) -> String {
-        "{}".to_owned()
+    fn health(&self) -> Option<String> {
+        None
     }
 
     fn listings(&self) -> Vec<Listing> {
@@ -145,11 +155,11 @@ impl Market for Closed {
 
 impl Market for Empty {
     fn description(&self) -> String {
-        "empty".to_owned()
+        self.description.clone()
     }
 
-    fn health(&self) -> String {
-        "{\"state\":\"live\"}".to_owned()
+    fn health(&self) -> Option<String> {
+        None
     }
 
     fn listings(&self) -> Vec<Listing> {

@@ -29,10 +29,7 @@ pub(super) fn commission_parts(object: Object, suffix: &str, fees: Fees) -> Obje
         .e8("discount", 75_000_000)
         .end();
     object
-        .raw(
-            &format!("standardCommission{suffix}"),
-            &rates(fees.maker_parts, fees.taker_parts),
-        )
+        .raw(&format!("standardCommission{suffix}"), &rates(fees.maker_parts, fees.taker_parts))
         .raw(&format!("specialCommission{suffix}"), &rates(0, 0))
         .raw(&format!("taxCommission{suffix}"), &rates(0, 0))
         .raw("discount", &discount)

@@ -24,7 +24,7 @@ pub(super) fn order_ref(
         return Err(ApiError::missing_either(name, id));
     }
     let client = text.map(|text| text.parse::<ClientId>()).transpose();
-    let client = client.or_else(|_| Err(ApiError::invalid_data(name)))?;
+    let client = client.map_err(|_error| ApiError::invalid_data(name))?;
     Ok((number.and_then(|number| u64::try_from(number).ok()).map(OrderId), client))
 }
 
@@ -209,7 +209,7 @@ pub(super) fn amend(core: &mut Core, call: &mut Call) -> Result<String, ApiError
     let lots = listed.lots(quantity)?;
     let account = call.account()?;
     let client_id = name.map(|name| name.parse::<ClientId>()).transpose();
-    let client_id = client_id.or_else(|_| Err(ApiError::invalid_data("newClientOrderId")))?;
+    let client_id = client_id.map_err(|_error| ApiError::invalid_data("newClientOrderId"))?;
     let command = Command::Amend { account, symbol, order, lots, client_id };
     let id = match core.apply(command) {
         Ok(Reply::Amended(id)) => id,

@@ -215,7 +215,9 @@ fn bands(filters: &Filters, rows: &mut Array) {
     }
     if let Some(by) = &filters.percent_by_side {
         let object = percent(rule("PERCENT_PRICE_BY_SIDE"), "bid", &by.bid);
-        rows.raw(&percent(object, "ask", &by.ask).int("avgPriceMins", by.bid.average_minutes).end());
+        rows.raw(
+            &percent(object, "ask", &by.ask).int("avgPriceMins", by.bid.average_minutes).end(),
+        );
     }
 }
 

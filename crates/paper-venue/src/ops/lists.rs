@@ -120,7 +120,8 @@ pub(super) fn place_old_oco(core: &mut Core, call: &mut Call) -> Result<String, 
         return Err(ApiError::missing_either("stopPrice", "trailingDelta"));
     }
     let stop_limit = call.params.maybe_e8("stopLimitPrice")?;
-    let tif = call.params.maybe("stopLimitTimeInForce")?.map(super::orders::read_tif).transpose()?;
+    let tif =
+        call.params.maybe("stopLimitTimeInForce")?.map(super::orders::read_tif).transpose()?;
     if stop_limit.is_some() && tif.is_none() {
         return Err(ApiError::missing("stopLimitTimeInForce"));
     }
@@ -163,11 +164,7 @@ pub(super) fn place_old_oco(core: &mut Core, call: &mut Call) -> Result<String, 
     place(core, call, symbol, ListOrders::Oco { above, below })
 }
 
-fn working(
-    core: &mut Core,
-    call: &mut Call,
-    symbol: SymbolId,
-) -> Result<OrderRequest, ApiError> {
+fn working(core: &mut Core, call: &mut Call, symbol: SymbolId) -> Result<OrderRequest, ApiError> {
     let side = named_side(call, "workingSide")?;
     leg(core, call, symbol, ("working", side, None))
 }
@@ -196,11 +193,11 @@ fn which(call: &mut Call, name: &str) -> Result<ListRef, ApiError> {
     let client = call.params.maybe_client_id(name)?;
     match (number, client) {
         (Some(number), _) => {
-            let number = u64::try_from(number).or_else(|_| Err(ApiError::unknown_order()))?;
+            let number = u64::try_from(number).map_err(|_error| ApiError::unknown_order())?;
             Ok(ListRef::Id(ListId(number)))
         }
         (None, Some(client)) => {
-            let client = client.parse().or_else(|_| Err(ApiError::invalid_data(name)))?;
+            let client = client.parse().map_err(|_error| ApiError::invalid_data(name))?;
             Ok(ListRef::Client(client))
         }
         (None, None) => Err(ApiError::missing_either("orderListId", name)),

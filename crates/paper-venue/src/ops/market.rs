@@ -105,7 +105,8 @@ pub(super) fn aggregates(core: &mut Core, call: &mut Call) -> Result<String, Api
             && end.is_none_or(|end| at <= end)
     };
     let found: Vec<&Aggregate> = all.iter().filter(is_in).collect();
-    let skip = if from.is_some() || start.is_some() { 0 } else { found.len().saturating_sub(limit) };
+    let skip =
+        if from.is_some() || start.is_some() { 0 } else { found.len().saturating_sub(limit) };
     Ok(Array::of(found.into_iter().skip(skip).take(limit).map(|t| aggregate_json(t, call.unit))))
 }
 

@@ -185,13 +185,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         w2,
         statistics::reference_price
     ),
-    row!(
-        BASE,
-        "executionRules",
-        &[("GET", "/api/v3/executionRules")],
-        w2,
-        info::execution_rules
-    ),
+    row!(BASE, "executionRules", &[("GET", "/api/v3/executionRules")], w2, info::execution_rules),
     Operation {
         orders: 1,
         ..row!(TRADE, "order.place", &[("POST", "/api/v3/order")], w1, orders::place)
@@ -234,13 +228,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     },
     Operation {
         orders: 2,
-        ..row!(
-            TRADE,
-            "orderList.place",
-            &[("POST", "/api/v3/order/oco")],
-            w1,
-            lists::place_old_oco
-        )
+        ..row!(TRADE, "orderList.place", &[("POST", "/api/v3/order/oco")], w1, lists::place_old_oco)
     },
     Operation {
         orders: 2,
@@ -308,7 +296,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     row!(SIGNED, "myFilters", &[("GET", "/api/v3/myFilters")], w40, info::my_filters),
     Operation {
         security: Security::Signed,
-        ..row!(REST, "asset.tradeFee", &[("GET", "/sapi/v1/asset/tradeFee")], w1, account::trade_fee)
+        ..row!(
+            REST,
+            "asset.tradeFee",
+            &[("GET", "/sapi/v1/asset/tradeFee")],
+            w1,
+            account::trade_fee
+        )
     },
     row!(REST, "system.status", &[("GET", "/sapi/v1/system/status")], w1, info::system_status),
     Operation {
@@ -434,8 +428,8 @@ mod tests {
 
     #[test]
     fn a_known_path_with_another_method_is_told_from_an_unknown_one() {
-        assert_eq!(by_path("POST", "/api/v3/depth").unwrap_err(), true);
-        assert_eq!(by_path("GET", "/api/v1/depth").unwrap_err(), false);
+        assert!(by_path("POST", "/api/v3/depth").unwrap_err());
+        assert!(!by_path("GET", "/api/v1/depth").unwrap_err());
         assert!(by_method("order.place").is_some() && by_method("asset.tradeFee").is_none());
     }
 }

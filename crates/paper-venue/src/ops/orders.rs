@@ -62,7 +62,7 @@ pub(super) fn read_response(
 /// A name for an order: the client's, or one that the venue makes up.
 pub(super) fn name_or_made_up(core: &mut Core, name: Option<String>) -> Result<ClientId, ApiError> {
     let name = name.unwrap_or_else(|| core.made_up_name());
-    name.parse().or_else(|_| Err(ApiError::invalid_data("newClientOrderId")))
+    name.parse().map_err(|_error| ApiError::invalid_data("newClientOrderId"))
 }
 
 /// The names of the parameters of one order; those of list legs have prefixes.
@@ -201,8 +201,8 @@ pub(super) fn read_order(
     not_zero(amounts.price, "price")?;
     let price = |value: Option<i128>| value.map_or(Ok(0), |price| listed.ticks(price));
     let trailing = amounts.trailing.unwrap_or(0);
-    let trailing_bips = u32::try_from(trailing)
-        .or_else(|_| Err(ApiError::overflow(&names.of("trailingDelta"))))?;
+    let trailing_bips =
+        u32::try_from(trailing).map_err(|_error| ApiError::overflow(&names.of("trailingDelta")))?;
     Ok(OrderRequest {
         client_id: frame.client_id,
         side: frame.side,

@@ -49,8 +49,7 @@ pub(super) fn all_orders(core: &mut Core, call: &mut Call) -> Result<String, Api
     let range = (symbol, from_id)..=(symbol, OrderId(u64::MAX));
     let is_in = |order: &&Order| {
         let at = order.placed_at.unix_millis();
-        from.is_some()
-            || (start.is_none_or(|start| at >= start) && end.is_none_or(|end| at <= end))
+        from.is_some() || (start.is_none_or(|start| at >= start) && end.is_none_or(|end| at <= end))
     };
     let orders: Vec<&Order> =
         client(core, call)?.orders.range(range).map(|(_, order)| order).filter(is_in).collect();

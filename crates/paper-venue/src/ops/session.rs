@@ -93,7 +93,7 @@ pub(super) fn unsubscribe(core: &mut Core, call: &mut Call) -> Result<String, Ap
     let none = || ApiError::new(-2036, "User Data Stream subscription not active.");
     let ended: Vec<u64> = match number {
         Some(number) => {
-            let number = u64::try_from(number).or_else(|_| Err(none()))?;
+            let number = u64::try_from(number).map_err(|_error| none())?;
             open.users.remove(&number).ok_or_else(none)?;
             vec![number]
         }
@@ -101,8 +101,7 @@ pub(super) fn unsubscribe(core: &mut Core, call: &mut Call) -> Result<String, Ap
     };
     let unit = call.unit;
     for number in ended {
-        let event =
-            Object::new().str("e", "eventStreamTerminated").int("E", unit.of(now)).end();
+        let event = Object::new().str("e", "eventStreamTerminated").int("E", unit.of(now)).end();
         let text = Object::new().int("subscriptionId", number).raw("event", &event).end();
         core.hub.send(id, crate::streams::Frame::Text(text.into()));
     }

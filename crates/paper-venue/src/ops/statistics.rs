@@ -112,12 +112,7 @@ fn window_millis(text: &str) -> Option<i64> {
     }
 }
 
-fn ticker(
-    listed: &Listed,
-    span: (i64, i64),
-    has_book: bool,
-    form: (bool, TimeUnit),
-) -> String {
+fn ticker(listed: &Listed, span: (i64, i64), has_book: bool, form: (bool, TimeUnit)) -> String {
     let ((start, end), (is_mini, unit)) = (span, form);
     let of = |millis: i64| unit.of(domain::Timestamp::from_unix_millis(millis));
     let sum = listed.tape.candles.sum(start, end).unwrap_or_else(|| Candle::flat(start, 0));
@@ -175,7 +170,11 @@ pub(super) fn reference_price(core: &mut Core, call: &mut Call) -> Result<String
     let at = call.unit.of(core.now());
     let listed = core.listed(symbol).ok_or_else(ApiError::invalid_symbol)?;
     let price = listed.tape.last().map_or(0, |trade| trade.price);
-    Ok(Object::new().str("symbol", &listed.name).e8("referencePrice", price).int("timestamp", at).end())
+    Ok(Object::new()
+        .str("symbol", &listed.name)
+        .e8("referencePrice", price)
+        .int("timestamp", at)
+        .end())
 }
 
 pub(super) fn book(core: &mut Core, call: &mut Call) -> Result<String, ApiError> {

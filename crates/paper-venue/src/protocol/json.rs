@@ -58,14 +58,6 @@ impl Object {
         self
     }
 
-    /// A string when there is one.
-    pub(crate) fn maybe_str(self, key: &str, value: Option<&str>) -> Self {
-        match value {
-            Some(value) => self.str(key, value),
-            None => self,
-        }
-    }
-
     /// A whole number.
     pub(crate) fn int(mut self, key: &str, value: impl Into<i128>) -> Self {
         self.key(key);

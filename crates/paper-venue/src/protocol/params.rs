@@ -140,7 +140,7 @@ impl Params {
         if text.len() > 20 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ApiError::illegal(name, INTEGER_RANGE));
         }
-        text.parse().map(Some).or_else(|_| Err(ApiError::overflow(name)))
+        text.parse().map(Some).map_err(|_error| ApiError::overflow(name))
     }
 
     /// A number of rows between 1 and `max`; larger ones are cut to `max`.
@@ -189,11 +189,11 @@ impl Params {
     /// The parameter `symbols`: a JSON array of names.
     pub(crate) fn maybe_symbols(&mut self) -> Result<Option<Vec<String>>, ApiError> {
         let Some(text) = self.maybe("symbols")? else { return Ok(None) };
-        let names: Vec<String> = serde_json::from_str(text).or_else(|_| {
-            Err(ApiError::illegal(
+        let names: Vec<String> = serde_json::from_str(text).map_err(|_error| {
+            ApiError::illegal(
                 "symbols",
                 "^\\[(\"[\\w\\-._&&[^a-z]]{1,50}\"(,\"[\\w\\-._&&[^a-z]]{1,50}\"){0,}){0,1}\\]$",
-            ))
+            )
         })?;
         if names.is_empty() {
             return Err(ApiError::empty("symbols"));
@@ -212,11 +212,6 @@ impl Params {
         if let Some(param) = self.list.iter_mut().find(|param| param.name == name) {
             param.is_read = true;
         }
-    }
-
-    /// Refuses a parameter that has no place in this request.
-    pub(crate) fn refuse(&self, name: &str) -> Result<(), ApiError> {
-        if self.peek(name).is_some() { Err(ApiError::not_required(name)) } else { Ok(()) }
     }
 
     /// Refuses parameters that nobody asked for.
@@ -282,7 +277,9 @@ mod tests {
             "-1108 Parameter 'orderId' overflowed."
         );
         assert!(message(read("symbol=btcusdt").symbol()).starts_with("-1100 "));
-        assert!(message(read("symbols=%5B%22A%22%2C%22A%22%5D").maybe_symbols()).starts_with("-1151"));
+        assert!(
+            message(read("symbols=%5B%22A%22%2C%22A%22%5D").maybe_symbols()).starts_with("-1151")
+        );
     }
 
     #[test]

@@ -55,8 +55,7 @@ impl ApiError {
     }
 
     pub(crate) fn unknown() -> Self {
-        Self::new(-1000, "An unknown error occurred while processing the request.")
-            .with_status(500)
+        Self::new(-1000, "An unknown error occurred while processing the request.").with_status(500)
     }
 
     pub(crate) fn disconnected() -> Self {
@@ -161,10 +160,6 @@ impl ApiError {
 
     pub(crate) fn precision(name: &str) -> Self {
         Self::new(-1111, format!("Parameter '{name}' has too much precision."))
-    }
-
-    pub(crate) fn empty_book() -> Self {
-        Self::new(-1112, "No orders on book for symbol.")
     }
 
     pub(crate) fn invalid_symbol() -> Self {

@@ -267,7 +267,8 @@ mod tests {
         use ring::signature::KeyPair as _;
         let seed = hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap();
         let pair = asymmetric::Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
-        let public = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a").unwrap();
+        let public =
+            hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a").unwrap();
         assert_eq!(pair.public_key().as_ref(), public);
         // The same public key in PEM form, as `openssl pkey -pubout` writes it.
         let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";

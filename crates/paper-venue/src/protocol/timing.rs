@@ -65,7 +65,7 @@ impl Timing {
         if text.len() > 20 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ApiError::illegal("timestamp", INTEGER_RANGE));
         }
-        let number: i64 = text.parse().or_else(|_| Err(ApiError::overflow("timestamp")))?;
+        let number: i64 = text.parse().map_err(|_error| ApiError::overflow("timestamp"))?;
         let timestamp = if number >= MICROS_FROM { number } else { number.saturating_mul(1_000) };
         let window = match params.maybe("recvWindow")? {
             Some(text) => window_micros(text)?,
@@ -98,9 +98,9 @@ fn window_micros(text: &str) -> Result<i64, ApiError> {
     if fraction.len() > 3 {
         return Err(ApiError::precision("recvWindow"));
     }
-    let whole: i64 = whole.parse().or_else(|_| Err(ApiError::overflow("recvWindow")))?;
+    let whole: i64 = whole.parse().map_err(|_error| ApiError::overflow("recvWindow"))?;
     let fraction: i64 =
-        format!("{fraction:0<3}").parse().or_else(|_| Err(ApiError::overflow("recvWindow")))?;
+        format!("{fraction:0<3}").parse().map_err(|_error| ApiError::overflow("recvWindow"))?;
     let micros = whole.saturating_mul(1_000).saturating_add(fraction);
     if micros > WINDOW_MICROS_MAX {
         return Err(ApiError::new(-1131, "'recvWindow' must be less than 60000."));

@@ -34,24 +34,16 @@ pub(crate) enum Frame {
     Silence,
 }
 
-/// Which interface a connection speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Market streams.
-    Streams,
-    /// Requests over a socket.
-    Requests,
-}
-
 /// A connection that was just made.
 #[derive(Debug)]
 pub(crate) struct NewConn {
     pub(crate) sender: mpsc::Sender<Frame>,
     pub(crate) kill: CancellationToken,
-    pub(crate) kind: Kind,
     pub(crate) is_combined: bool,
     pub(crate) unit: TimeUnit,
     pub(crate) address: IpAddr,
+    /// Request weight that connecting costs.
+    pub(crate) weight: u32,
 }
 
 /// A subscription to an account's events.
@@ -193,7 +185,8 @@ impl Hub {
         for id in &subscribers.conns {
             let Some(conn) = self.conns.get(id) else { continue };
             let unit = conn.new.unit;
-            let place = usize::from(unit == TimeUnit::Micros) + 2 * usize::from(conn.new.is_combined);
+            let place =
+                usize::from(unit == TimeUnit::Micros) + 2 * usize::from(conn.new.is_combined);
             let Some(slot) = built.get_mut(place) else { continue };
             let text = slot.get_or_insert_with(|| {
                 let data = build(unit);
@@ -253,10 +246,10 @@ mod tests {
         let new = NewConn {
             sender,
             kill: CancellationToken::new(),
-            kind: Kind::Streams,
             is_combined: id == 1,
             unit,
             address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            weight: 0,
         };
         hub.open(ConnId(id), new);
         (ConnId(id), receiver)

@@ -117,7 +117,10 @@ mod tests {
         assert_eq!(parse("btcusdt@trade"), own(Feed::Trade));
         assert_eq!(parse("btcusdt@depth"), own(Feed::Diff { is_fast: false }));
         assert_eq!(parse("btcusdt@depth@100ms"), own(Feed::Diff { is_fast: true }));
-        assert_eq!(parse("btcusdt@depth20@100ms"), own(Feed::Partial { levels: 20, is_fast: true }));
+        assert_eq!(
+            parse("btcusdt@depth20@100ms"),
+            own(Feed::Partial { levels: 20, is_fast: true })
+        );
         let minute = Interval::Fixed(60_000);
         let kline = Feed::Kline { interval: minute, shift: 28_800_000 };
         assert_eq!(parse("btcusdt@kline_1m@+08:00"), own(kline));

@@ -102,10 +102,9 @@ impl Candle {
 impl Candles {
     pub(super) fn trade(&mut self, trade: &TapeTrade) {
         let millis = trade.at.unix_millis();
-        for (map, length, max) in [
-            (&mut self.seconds, 1_000, SECONDS_MAX),
-            (&mut self.minutes, 60_000, MINUTES_MAX),
-        ] {
+        for (map, length, max) in
+            [(&mut self.seconds, 1_000, SECONDS_MAX), (&mut self.minutes, 60_000, MINUTES_MAX)]
+        {
             let start = millis.saturating_sub(millis.rem_euclid(length));
             let new = Candle::of(start, trade);
             map.entry(start).and_modify(|candle| candle.absorb(&new)).or_insert(new);
@@ -183,7 +182,9 @@ impl Candles {
                 None => sum = Some(*candle),
             }
         }
-        sum.or_else(|| self.close_before(to.saturating_add(1)).map(|price| Candle::flat(from, price)))
+        sum.or_else(|| {
+            self.close_before(to.saturating_add(1)).map(|price| Candle::flat(from, price))
+        })
     }
 }
 
@@ -218,12 +219,10 @@ mod tests {
         let candles = candles(&[(0, 10), (180_000, 40)]);
         let minute = Interval::Fixed(60_000);
         let all = candles.range(minute, 0, (Some(0), 200_000), 10);
-        assert_eq!(all.iter().map(|c| (c.start, c.close)).collect::<Vec<_>>(), [
-            (0, 10),
-            (60_000, 10),
-            (120_000, 10),
-            (180_000, 40)
-        ]);
+        assert_eq!(
+            all.iter().map(|c| (c.start, c.close)).collect::<Vec<_>>(),
+            [(0, 10), (60_000, 10), (120_000, 10), (180_000, 40)]
+        );
         let newest = candles.range(minute, 0, (None, 200_000), 2);
         assert_eq!(newest.iter().map(|c| c.start).collect::<Vec<_>>(), [120_000, 180_000]);
         let inside = candles.range(minute, 0, (Some(1), 200_000), 1);

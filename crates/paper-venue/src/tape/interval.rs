@@ -129,7 +129,8 @@ pub(crate) fn zone_millis(text: &str) -> Option<i64> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "0"));
-    let legal = |part: &str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let legal =
+        |part: &str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     if !legal(hours) || !legal(minutes) {
         return None;
     }

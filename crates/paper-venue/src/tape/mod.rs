@@ -67,7 +67,11 @@ impl TapeTrade {
 
 impl Tape {
     /// Takes a trade in; `taker_order` tells which trades belong together.
-    pub(crate) fn trade(&mut self, trade: TapeTrade, taker_order: Option<u64>) -> Option<Aggregate> {
+    pub(crate) fn trade(
+        &mut self,
+        trade: TapeTrade,
+        taker_order: Option<u64>,
+    ) -> Option<Aggregate> {
         self.candles.trade(&trade);
         if self.trades.len() >= TRADES_MAX {
             self.trades.pop_front();
@@ -89,8 +93,7 @@ impl Tape {
         self.next_aggregate = self.next_aggregate.saturating_add(1);
         let TapeTrade { id, price, quantity, at, taker, .. } = trade;
         let number = self.next_aggregate;
-        let aggregate =
-            Aggregate { id: number, price, quantity, first: id, last: id, at, taker };
+        let aggregate = Aggregate { id: number, price, quantity, first: id, last: id, at, taker };
         self.building = Some((aggregate, taker_order));
         done
     }

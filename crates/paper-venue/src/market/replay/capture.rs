@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: u64 = 4 << 20;
 
 /// Why a capture cannot be read any further.
 #[derive(Debug, Error)]
-pub enum CaptureError {
+pub(crate) enum CaptureError {
     /// The file cannot be opened or is no gzip file.
     #[error("{path}: {source}")]
     Open {

@@ -15,20 +15,24 @@
 
 mod book;
 mod capture;
+mod joined;
 mod parse;
 
 use std::path::PathBuf;
 
-use domain::{Side, Timestamp};
-use matching::{Command, External, Liquidity, Listing, PriceLevel, QueueModel, SymbolId};
+use domain::Timestamp;
+use matching::{Command, External, Liquidity, Listing, QueueModel, SymbolId};
 use thiserror::Error;
 
 use super::sim::{SimError, SimSymbol};
 use super::{Floor, Market};
+use crate::Speed;
 use crate::protocol::{Array, Object};
-use book::{RecordedBook, Sync};
+use book::Sync;
 use capture::{Capture, CaptureError};
-use parse::{Grid, Message, Record};
+pub(super) use joined::Joined;
+use parse::Record;
+pub(super) use parse::{Grid, Message, record};
 
 /// How many bad lines are kept word for word; all are counted.
 const BAD_LINE_SAMPLES_MAX: usize = 16;
@@ -67,8 +71,10 @@ pub(crate) enum ReplayError {
 pub(crate) struct ReplayMarket {
     tapes: Vec<Tape>,
     time: Timestamp,
-    /// From the recorder's clock to the venue's, in nanoseconds.
-    shift: i64,
+    /// When the venue started, and the first message by the recorder's clock.
+    start: Timestamp,
+    first: Timestamp,
+    speed: Speed,
 }
 
 /// One symbol on its way through its recording.
@@ -80,8 +86,7 @@ struct Tape {
     capture: Capture,
     next: Option<Record>,
     broken: Option<String>,
-    book: RecordedBook,
-    is_live: bool,
+    joined: Joined,
     bad_lines: u64,
     bad_line_samples: Vec<String>,
 }
@@ -107,10 +112,10 @@ impl ReplayMarket {
     /// Opens every recording and reads up to its first message.
     pub(crate) fn try_new(
         files: &[PathBuf],
-        how: (QueueModel, Timestamp),
+        how: (QueueModel, Speed, Timestamp),
         wanted: &[String],
     ) -> Result<Self, ReplayError> {
-        let (model, start) = how;
+        let (model, speed, start) = how;
         let mut recordings: Vec<(String, Vec<PathBuf>)> = Vec::new();
         for path in files {
             let symbol = symbol_of(path)?;
@@ -132,9 +137,8 @@ impl ReplayMarket {
         if tapes.is_empty() {
             return Err(ReplayError::NoFile);
         }
-        let mut market = Self { tapes, time: start, shift: 0 };
-        let first = market.earliest().map_or(start, |(at, _)| at);
-        market.shift = start.unix_nanos().saturating_sub(first.unix_nanos());
+        let mut market = Self { tapes, time: start, start, first: start, speed };
+        market.first = market.earliest().map_or(start, |(at, _)| at);
         Ok(market)
     }
 
@@ -147,12 +151,13 @@ impl ReplayMarket {
 
 impl Market for ReplayMarket {
     fn description(&self) -> String {
-        let symbols: Vec<&str> = self.tapes.iter().map(|tape| tape.listing.symbol.as_str()).collect();
+        let symbols: Vec<&str> =
+            self.tapes.iter().map(|tape| tape.listing.symbol.as_str()).collect();
         format!("replay of {}", symbols.join(", "))
     }
 
-    fn health(&self) -> String {
-        Array::of(self.tapes.iter().map(Tape::health))
+    fn health(&self) -> Option<String> {
+        Some(Array::of(self.tapes.iter().map(Tape::health)))
     }
 
     fn listings(&self) -> Vec<Listing> {
@@ -165,7 +170,8 @@ impl Market for ReplayMarket {
 
     fn next_at(&self) -> Option<Timestamp> {
         let (received, _) = self.earliest()?;
-        let at = received.unix_nanos().saturating_add(self.shift);
+        let recorded = received.unix_nanos().saturating_sub(self.first.unix_nanos());
+        let at = self.start.unix_nanos().saturating_add(self.speed.of(recorded));
         Some(Timestamp::from_unix_nanos(at).max(self.time))
     }
 
@@ -210,8 +216,7 @@ impl Tape {
             capture: Capture::open(files)?,
             next: None,
             broken: None,
-            book: RecordedBook::new(),
-            is_live: false,
+            joined: Joined::new(),
             bad_lines: 0,
             bad_line_samples: Vec::new(),
         };
@@ -223,7 +228,7 @@ impl Tape {
         let (state, detail) = if let Some(why) = &self.broken {
             ("broken", why.clone())
         } else {
-            match self.book.sync() {
+            match self.joined.sync() {
                 Sync::Gap { expected, found } => {
                     ("gap", format!("update {expected} was due, {found} came"))
                 }
@@ -242,7 +247,7 @@ impl Tape {
             .str("detail", &detail)
             .int("bad_lines", self.bad_lines)
             .raw("bad_line_samples", &samples.end())
-            .int("gaps", self.book.gaps())
+            .int("gaps", self.joined.gaps())
             .end()
     }
 
@@ -251,7 +256,7 @@ impl Tape {
         while self.next.is_none() && self.broken.is_none() {
             let symbol = self.listing.symbol.as_str();
             let parsed = match self.capture.next_line() {
-                Ok(Some(line)) => parse::record(line, symbol, self.grid),
+                Ok(Some(line)) => record(line, symbol, self.grid),
                 Ok(None) => return,
                 Err(error) => {
                     self.broken = Some(error.to_string());
@@ -282,42 +287,20 @@ impl Tape {
 
     /// The book is unknown from now on.
     fn lose(&mut self, floor: &mut Floor<'_>) {
-        if self.is_live {
-            self.is_live = false;
-            self.tell(External::Reset, floor);
-        }
+        let mut data = Vec::new();
+        self.joined.lose(&mut data);
+        self.tell_all(data, floor);
     }
 
     fn hear(&mut self, message: Message, floor: &mut Floor<'_>) {
-        if let Message::Trade { ticks, lots, taker, .. } = message {
-            if self.book.sync() == Sync::Live && lots > 0 {
-                self.tell(External::Trade { ticks, lots, taker_side: taker }, floor);
-            }
-            return;
-        }
-        let is_snapshot = matches!(message, Message::Snapshot { .. });
-        let changed = self.book.apply(message);
-        if self.book.sync() != Sync::Live {
-            self.lose(floor);
-            return;
-        }
-        let update_id = self.book.update_id();
-        if is_snapshot || !self.is_live {
-            self.is_live = true;
-            let bids = self.book.levels(Side::Buy).collect();
-            let asks = self.book.levels(Side::Sell).collect();
-            self.tell(External::Snapshot { update_id, bids, asks }, floor);
-            return;
-        }
-        // Levels that go away come first, so that the book is not crossed in between.
-        let levels = changed.into_iter().map(|(side, ticks)| {
-            let lots = self.book.lots(side, ticks);
-            (side, PriceLevel { ticks, lots })
-        });
-        let mut levels: Vec<_> = levels.collect();
-        levels.sort_by_key(|(_, level)| level.lots > 0);
-        for (side, level) in levels {
-            self.tell(External::Level { update_id, side, level }, floor);
+        let mut data = Vec::new();
+        self.joined.hear(message, &mut data);
+        self.tell_all(data, floor);
+    }
+
+    fn tell_all(&mut self, data: Vec<External>, floor: &mut Floor<'_>) {
+        for data in data {
+            self.tell(data, floor);
         }
     }
 }

@@ -16,22 +16,22 @@ const PLACES: u32 = 8;
 
 /// Tick and step size as integers of the eighth decimal place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     tick: i64,
     step: i64,
 }
 
 /// A line that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// When the recorder received it, by its clock.
     pub(super) received: Timestamp,
-    pub(super) message: Message,
+    pub(crate) message: Message,
 }
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Message {
+pub(crate) enum Message {
     Snapshot { update_id: u64, bids: Vec<Level>, asks: Vec<Level> },
     Depth { first: u64, last: u64, bids: Vec<Level>, asks: Vec<Level> },
     Trade { trade_id: u64, ticks: i64, lots: i64, taker: Side },
@@ -40,7 +40,7 @@ pub(super) enum Message {
 
 /// Why a line was not understood.
 #[derive(Debug, Error)]
-pub(super) enum LineError {
+pub(crate) enum LineError {
     #[error("no receive time in nanoseconds before the first space")]
     ReceiveTime,
     #[error("not the expected message: {0}")]
@@ -124,7 +124,7 @@ struct TickerWire<'a> {
 
 impl Grid {
     /// The grid of a symbol; `None` when it is finer than the wire format.
-    pub(super) fn of(listing: &Listing) -> Option<Self> {
+    pub(crate) fn of(listing: &Listing) -> Option<Self> {
         let tick = eighths(listing.tick.decimal())?;
         let step = eighths(listing.step.decimal())?;
         Some(Self { tick, step })
@@ -181,12 +181,13 @@ fn fixed(text: &str) -> Option<i64> {
 /// The symbol that a line is about; a snapshot does not say.
 pub(super) fn symbol_of(line: &[u8]) -> Option<String> {
     let space = line.iter().position(|byte| *byte == b' ')?;
-    let combined: Combined<'_> = serde_json::from_slice(line.get(space.saturating_add(1)..)?).ok()?;
+    let combined: Combined<'_> =
+        serde_json::from_slice(line.get(space.saturating_add(1)..)?).ok()?;
     combined.stream.split('@').next().map(str::to_uppercase)
 }
 
 /// Understands a line of a recording of `symbol`.
-pub(super) fn record(line: &[u8], symbol: &str, grid: Grid) -> Result<Record, LineError> {
+pub(crate) fn record(line: &[u8], symbol: &str, grid: Grid) -> Result<Record, LineError> {
     let space = line.iter().position(|byte| *byte == b' ').ok_or(LineError::ReceiveTime)?;
     let (time, rest) = line.split_at(space);
     let nanos = std::str::from_utf8(time).ok().and_then(|text| text.parse::<i64>().ok());

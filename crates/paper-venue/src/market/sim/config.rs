@@ -74,10 +74,26 @@ impl SimSymbol {
     #[must_use]
     pub fn standard() -> Vec<Self> {
         vec![
-            standard(["BTC", "USDT", "0.01"], ["0.00001", "9000", "60000", "0.002", "0.02"], [0.55, 40.0, 250.0]),
-            standard(["ETH", "USDT", "0.01"], ["0.0001", "9000", "2600", "0.04", "0.4"], [0.70, 30.0, 40.0]),
-            standard(["SOL", "USDT", "0.01"], ["0.001", "90000", "150", "0.6", "6"], [0.85, 20.0, 14.0]),
-            standard(["ETH", "BTC", "0.00001"], ["0.0001", "9000", "0.04333", "0.04", "0.4"], [0.5, 5.0, 8.0]),
+            standard(
+                ["BTC", "USDT", "0.01"],
+                ["0.00001", "9000", "60000", "0.002", "0.02"],
+                [0.55, 40.0, 250.0],
+            ),
+            standard(
+                ["ETH", "USDT", "0.01"],
+                ["0.0001", "9000", "2600", "0.04", "0.4"],
+                [0.70, 30.0, 40.0],
+            ),
+            standard(
+                ["SOL", "USDT", "0.01"],
+                ["0.001", "90000", "150", "0.6", "6"],
+                [0.85, 20.0, 14.0],
+            ),
+            standard(
+                ["ETH", "BTC", "0.00001"],
+                ["0.0001", "9000", "0.04333", "0.04", "0.4"],
+                [0.5, 5.0, 8.0],
+            ),
         ]
     }
 
@@ -94,7 +110,7 @@ impl SimSymbol {
     pub fn listing(&self) -> Result<Listing, SimError> {
         let symbol = self.name();
         let grid = |field| SimError::Grid { symbol: symbol.clone(), field };
-        let name: Symbol = symbol.parse().or_else(|_| Err(grid("symbol")))?;
+        let name: Symbol = symbol.parse().map_err(|_error| grid("symbol"))?;
         let pair = (self.base.clone(), self.quote.clone());
         let mut listing = Listing::new(name, pair, self.tick, self.step);
         let max = listing.lots(self.quantity_max).ok_or_else(|| grid("quantity_max"))?;

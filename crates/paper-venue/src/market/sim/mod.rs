@@ -143,8 +143,8 @@ impl Market for SimMarket {
         format!("sim seed {}", self.seed)
     }
 
-    fn health(&self) -> String {
-        format!("{{\"state\":\"live\",\"events\":{}}}", self.event)
+    fn health(&self) -> Option<String> {
+        Some(format!("{{\"state\":\"live\",\"events\":{}}}", self.event))
     }
 
     fn listings(&self) -> Vec<Listing> {

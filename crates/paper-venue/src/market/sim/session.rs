@@ -2,8 +2,8 @@
 
 use domain::{OrderId, Side, TimeInForce};
 use matching::{
-    Cancel, CancelRestriction, ClientId, Command, Listing, OrderKind, OrderRef, OrderRequest, Reply,
-    StpMode, SymbolId,
+    Cancel, CancelRestriction, ClientId, Command, Listing, OrderKind, OrderRef, OrderRequest,
+    Reply, StpMode, SymbolId,
 };
 
 use super::{Floor, LEVELS_MIN, SimError, SimSymbol};
@@ -153,8 +153,12 @@ impl Session {
             Side::Sell => ticks <= fair,
             Side::Buy => ticks >= fair,
         };
-        let stale: Vec<OrderId> =
-            self.traders(makers).iter().filter(|(_, at)| is_stale(*at)).map(|(id, _)| *id).collect();
+        let stale: Vec<OrderId> = self
+            .traders(makers)
+            .iter()
+            .filter(|(_, at)| is_stale(*at))
+            .map(|(id, _)| *id)
+            .collect();
         self.traders_mut(makers).retain(|(_, ticks)| !is_stale(*ticks));
         let mut withdrawn = 0;
         for id in stale {

@@ -1,0 +1,16 @@
+//! The paper venue as its clients see it, over real connections.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "an unwrap that fails is a test that fails")]
+
+mod admin;
+mod client;
+mod clients;
+mod determinism;
+mod errors;
+mod faults;
+mod limits;
+mod live;
+mod replay;
+mod restart;
+mod streams;
+mod trading;

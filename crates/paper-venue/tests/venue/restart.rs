@@ -1,0 +1,67 @@
+//! What survives when the process is killed.
+
+use paper_venue::{Options, PaperVenue, Running};
+
+use crate::client::{Desk, empty_market, open};
+
+fn with_state(folder: &std::path::Path) -> Options {
+    let mut options = empty_market();
+    options.state = Some(folder.to_path_buf());
+    options
+}
+
+/// Lets go of a venue without a farewell, as a kill does: nothing more is written.
+fn kill(venue: Running) {
+    drop(venue);
+}
+
+#[tokio::test]
+async fn balances_orders_trades_keys_and_numbers_survive() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = open(with_state(folder.path())).await;
+    desk.order("SELL", "60000", "0.5", "newClientOrderId=rest").await.ok();
+    // Another account trades with a part of it.
+    let other = desk.venue.admin.open_account(&[("USDT", "50000")]).await.unwrap();
+    let buyer = Desk { keys: other.credentials.clone(), account: other.id, ..desk };
+    buyer.order("BUY", "60000", "0.2", "").await.ok();
+    let params = "symbol=BTCUSDT&side=SELL&quantity=0.1&aboveType=LIMIT_MAKER&abovePrice=61000&belowType=STOP_LOSS&belowStopPrice=59000";
+    buyer.signed("POST", "/api/v3/orderList/oco", params).await.ok();
+    let before = snapshot(&buyer).await;
+    let Desk { venue, http, keys, account } = buyer;
+    kill(venue);
+    tokio::task::yield_now().await;
+
+    let venue = PaperVenue::start(with_state(folder.path())).await.unwrap();
+    let buyer = Desk { venue, http, keys, account };
+    assert_eq!(snapshot(&buyer).await, before);
+    // Names that the venue makes up are new ones.
+    let fresh = buyer.order("BUY", "40000", "0.01", "").await.ok();
+    assert!(!before.concat().contains(fresh["clientOrderId"].as_str().unwrap()), "{fresh}");
+    // The rest of the old order still trades, and numbers go on.
+    let more = buyer.order("BUY", "60000", "0.1", "").await.ok();
+    assert_eq!(
+        (more["status"].as_str(), more["executedQty"].as_str()),
+        (Some("FILLED"), Some("0.10000000"))
+    );
+    let trades = buyer.signed("GET", "/api/v3/myTrades", "symbol=BTCUSDT").await.ok();
+    assert!(trades[1]["id"].as_u64() > trades[0]["id"].as_u64(), "{trades}");
+}
+
+/// Everything that the account can ask about itself.
+async fn snapshot(desk: &Desk) -> Vec<String> {
+    let mut texts = Vec::new();
+    for (path, params) in [
+        ("/api/v3/account", "omitZeroBalances=true"),
+        ("/api/v3/openOrders", ""),
+        ("/api/v3/allOrders", "symbol=BTCUSDT"),
+        ("/api/v3/myTrades", "symbol=BTCUSDT"),
+        ("/api/v3/openOrderList", ""),
+    ] {
+        let mut json = desk.signed("GET", path, params).await.ok();
+        if let Some(object) = json.as_object_mut() {
+            object.remove("updateTime");
+        }
+        texts.push(json.to_string());
+    }
+    texts
+}
