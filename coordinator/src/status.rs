@@ -1,11 +1,13 @@
-//! What `/status` says: agents, instances, versions, load, heartbeats, market and halt state.
+//! What `/status` says: agents, instances, versions, load, heartbeats, accounts and halt state.
+
+use std::collections::BTreeMap;
 
 use bus::{Bus, Client, Health};
 use domain::Clock;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wire::money::rfc3339;
-use wire::{Presence, PresenceState};
+use wire::{AgentName, Presence, PresenceState};
 
 /// The state of the fleet.
 #[derive(Debug, Serialize)]
@@ -13,10 +15,10 @@ pub(crate) struct FleetStatus {
     version: &'static str,
     ready: bool,
     reasons: Vec<String>,
-    /// What the agent that owns the venue says of its market; absent while none does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    market: Option<Value>,
-    /// What it says of the halt; absent while none does.
+    /// What the owner of each account says of it, or for one that nobody owns, that it is not owned.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    accounts: Map<String, Value>,
+    /// What an owner says of the halt; absent while none does.
     #[serde(skip_serializing_if = "Option::is_none")]
     halt: Option<Value>,
     bus: BusStatus,
@@ -74,7 +76,7 @@ pub(crate) fn fleet(bus: &Bus, client: &Client, clock: &dyn Clock, tools: usize)
         let presences = all.values().flatten().map(|instance| &instance.presence);
         presences.filter_map(|presence| presence.details.get(key)).next().cloned()
     };
-    let (market, halt) = (detail("market"), detail("halt"));
+    let (accounts, halt) = (accounts(&all), detail("halt"));
     let agents = all
         .iter()
         .map(|(name, instances)| {
@@ -92,7 +94,7 @@ pub(crate) fn fleet(bus: &Bus, client: &Client, clock: &dyn Clock, tools: usize)
         version: env!("CARGO_PKG_VERSION"),
         ready: reasons.is_empty(),
         reasons,
-        market,
+        accounts,
         halt,
         bus: BusStatus {
             kind: bus.kind(),
@@ -103,6 +105,21 @@ pub(crate) fn fleet(bus: &Bus, client: &Client, clock: &dyn Clock, tools: usize)
         calls_in_flight: client.in_flight(),
         agents,
     }
+}
+
+/// Of several instances that know an account, the one that owns it speaks for it.
+fn accounts(all: &BTreeMap<AgentName, Vec<bus::Instance>>) -> Map<String, Value> {
+    let mut known: Map<String, Value> = Map::new();
+    for instance in all.values().flatten() {
+        let told = instance.presence.details.get("accounts").and_then(Value::as_object);
+        for (name, account) in told.into_iter().flatten() {
+            let is_owned = account.get("owned") == Some(&Value::Bool(true));
+            if is_owned || !known.contains_key(name) {
+                known.insert(name.clone(), account.clone());
+            }
+        }
+    }
+    known
 }
 
 fn instance(presence: &Presence, now: domain::Timestamp) -> InstanceStatus {

@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// List the tools of all agents
     #[command(after_help = "Examples:\n  bot4 tools\n  bot4 tools riskquant\n  bot4 tools --json")]
     Tools(ToolsOptions),
-    /// Show agents, instances, load, market and halt state
+    /// Show agents, instances, load, accounts and halt state
     #[command(after_help = "Examples:\n  bot4 status\n  bot4 status --json")]
     Status(Remote),
     /// Stop all new orders at once; needs neither coordinator nor Claude
@@ -112,7 +112,7 @@ pub(crate) struct Remote {
 pub(crate) struct UpOptions {
     #[command(flatten)]
     pub(crate) options: agent::Options,
-    /// The paper venue's market: sim, sim:SEED, or replay: and files with commas between
+    /// The paper venue's market: sim:SEED, replay: and files with commas between, or live:URL
     #[arg(long, value_name = "MARKET")]
     pub(crate) market: Option<String>,
     /// How fast a recording runs: a factor such as 1 or 10, or max

@@ -1,4 +1,4 @@
-//! `bot4 status`: agents, instances, load, market and halt state.
+//! `bot4 status`: agents, instances, load, accounts and halt state.
 
 use std::process::ExitCode;
 
@@ -39,7 +39,7 @@ fn text(status: &Value) -> String {
     let facts = [
         ("version", word(status, "version")),
         ("ready", word(status, "ready")),
-        ("market", word(status, "market")),
+        ("accounts", word(status, "accounts")),
         ("halt", word(status, "halt")),
         ("bus", format!("{} (up: {})", word(&bus, "kind"), word(&bus, "up"))),
         ("tools", word(status, "tools")),

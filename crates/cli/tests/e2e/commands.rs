@@ -78,7 +78,7 @@ fn status_and_tools_are_for_people_and_for_programs() {
     check(&up.bot4(&["status"]), 0, "exchangespec (1 ready)");
     check(&up.bot4(&["tools", "riskquant"]), 0, "Kelly position size");
     let status: Value = serde_json::from_slice(&up.bot4(&["status", "--json"]).stdout).unwrap();
-    assert_eq!(status["market"]["market"], "sim:7", "{status}");
+    assert_eq!(status["accounts"]["paper"]["owned"], true, "{status}");
     assert_eq!(status["halt"]["state"], "running", "{status}");
     check(&up.bot4(&["connect"]), 0, "claude mcp add --transport http bot4");
 }

@@ -45,7 +45,7 @@ fn a_healthy_fleet_has_no_problem() {
     let url = up.url();
     let (fine, problems) = doctor(up.state.path(), &["--coordinator", &url]);
     assert!(problems.is_empty(), "{problems:?}");
-    assert!(fine.iter().any(|says| says.contains("runs with 13 tools")), "{fine:?}");
+    assert!(fine.iter().any(|says| says.contains("runs with 31 tools")), "{fine:?}");
     assert!(fine.iter().any(|says| says.contains("agrees with the coordinator's")), "{fine:?}");
 }
 

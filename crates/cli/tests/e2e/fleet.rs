@@ -11,13 +11,14 @@ use testkit::{Redis, free_port};
 
 use crate::client::{self, MODES};
 use crate::one_process::check_walk;
-use crate::programs::{Program, command, is_ready, sibling, wait_for};
+use crate::programs::{PaperVenue, Program, command, is_ready, sibling, wait_for};
 
 struct Fleet {
     redis: Redis,
     state: TempDir,
     port: u16,
     _coordinator: Program,
+    venue: PaperVenue,
     riskquant: Vec<(u16, Program)>,
     exchangespec: Option<(u16, Program)>,
 }
@@ -32,7 +33,9 @@ impl Fleet {
                 .arg(state.path())
                 .stderr(Stdio::null()),
         );
+        let venue = PaperVenue::start(state.path());
         let mut fleet = Self {
+            venue,
             redis,
             state,
             port,
@@ -56,6 +59,7 @@ impl Fleet {
                 .args(["--redis", &self.redis.url(), "--listen", &format!("127.0.0.1:{port}")])
                 .arg("--state")
                 .arg(self.state.path())
+                .envs(self.venue.account.iter().map(|(name, value)| (name, value)))
                 .stderr(Stdio::null()),
         );
         wait_for(name, || is_ready(port));
@@ -71,7 +75,7 @@ impl Fleet {
             };
             let all = ready("riskquant")? == replicas as u64
                 && ready("exchangespec")? == 1
-                && status["tools"] == 13;
+                && status["tools"] == 31;
             all.then_some(())
         });
     }
@@ -180,7 +184,7 @@ fn a_client_hears_when_the_tool_list_changes() {
         line.clear();
         said.read_line(&mut line).unwrap();
         let seen: Value = serde_json::from_str(&line).unwrap_or_default();
-        assert_eq!(seen, json!({ "before": 13, "after": 5 }), "{mode}");
+        assert_eq!(seen, json!({ "before": 31, "after": 5 }), "{mode}");
         assert!(client.wait().unwrap().success());
     }
 }

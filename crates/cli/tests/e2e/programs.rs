@@ -17,6 +17,42 @@ pub(crate) const BOT4: &str = env!("CARGO_BIN_EXE_bot4");
 #[derive(Debug)]
 pub(crate) struct Program(pub(crate) Child);
 
+/// The paper venue as a program of its own, with one account.
+#[derive(Debug)]
+pub(crate) struct PaperVenue {
+    _program: Program,
+    /// The environment of an agent that trades there.
+    pub(crate) account: [(&'static str, String); 5],
+}
+
+impl PaperVenue {
+    pub(crate) fn start(state: &Path) -> Self {
+        let file = |name: &str, content: &str| {
+            let path = state.join(name);
+            std::fs::write(&path, content).unwrap();
+            path.display().to_string()
+        };
+        let key = file("paper_key", "endtoendkey000000000000");
+        let secret = file("paper_secret", "endtoendsecret000000000");
+        let address = format!("127.0.0.1:{}", free_port());
+        let program = Program::start(
+            command(sibling("paper-venue"))
+                .args(["--listen", &address, "--history-minutes", "0", "--deposit", "USDT=100000"])
+                .args(["--account-key-file", &key, "--account-secret-file", &secret])
+                .stderr(Stdio::null()),
+        );
+        wait_for("the paper venue", || std::net::TcpStream::connect(&address).ok());
+        let account = [
+            ("BOT4_VENUES_PAPER_DIALECT", "binance".to_owned()),
+            ("BOT4_VENUES_PAPER_URL", format!("http://{address}")),
+            ("BOT4_VENUES_PAPER_API_KEY_FILE", key),
+            ("BOT4_VENUES_PAPER_API_SECRET_FILE", secret),
+            ("BOT4_VENUES_PAPER_SYMBOLS", r#"["BTCUSDT", "ETHUSDT"]"#.to_owned()),
+        ];
+        Self { _program: program, account }
+    }
+}
+
 /// `bot4 up` with a state folder of its own.
 #[derive(Debug)]
 pub(crate) struct Up {
@@ -108,7 +144,7 @@ impl Up {
         wait_for("both agents", || {
             let tools = self.bot4(&["tools", "--json"]);
             let tools: Value = serde_json::from_slice(&tools.stdout).ok()?;
-            (tools.as_array()?.len() == 13).then_some(())
+            (tools.as_array()?.len() == 31).then_some(())
         });
         wait_for("a price", || {
             let args = r#"{"exchange":"paper","symbol":"BTCUSDT","depth":1}"#;
