@@ -30,7 +30,7 @@ cd "$home"
 
 # What depends on nothing starts first and stops last.
 readonly agents=(riskquant-agent exchangespec-agent)
-readonly packages=(-p cli -p coordinator -p riskquant -p exchangespec)
+readonly packages=(-p cli -p coordinator -p riskquant -p exchangespec -p paper-venue)
 readonly ready_seconds=60
 readonly stop_seconds=10
 
@@ -43,10 +43,10 @@ need() { command -v "$1" >/dev/null || die "$1 is not installed: $2"; }
 
 is_service() {
   local service
-  for service in redis coordinator "${agents[@]}" "${@:2}"; do
+  for service in redis paper-venue coordinator "${agents[@]}" "${@:2}"; do
     [ "$1" != "$service" ] || return 0
   done
-  die "there is no service $1: coordinator, ${agents[*]}, redis"
+  die "there is no service $1: coordinator, ${agents[*]}, paper-venue, redis"
 }
 
 # Sets `service` and `count` from SERVICE=N.
@@ -95,7 +95,7 @@ compose_is_healthy() {
       [ "$state" = running ] && [ "$health" = healthy ] || waits_for+=" $service"
     fi
   done <<<"$states"
-  for service in redis postgres coordinator "${agents[@]}"; do
+  for service in redis postgres paper-venue coordinator "${agents[@]}"; do
     [[ $seen == *" $service "* ]] || waits_for+=" $service"
   done
   [ -z "$waits_for" ]
@@ -243,11 +243,11 @@ program() { printf '%s/%s' "$bin_dir" "$1"; }
 
 local_build() {
   local missing=no name
-  for name in bot4 coordinator "${agents[@]}"; do
+  for name in bot4 coordinator paper-venue "${agents[@]}"; do
     [ -x "$(program "$name")" ] || missing=yes
   done
   if [ "$build" = yes ] || [ $missing = yes ]; then
-    [ "$bin_dir_given" = no ] || die "$bin_dir has not all of bot4, coordinator, ${agents[*]}"
+    [ "$bin_dir_given" = no ] || die "$bin_dir has not all of bot4, coordinator, paper-venue, ${agents[*]}"
     need cargo 'see https://rustup.rs'
     say 'building'
     cargo build --release --locked --bins "${packages[@]}" || die 'the programs cannot be built'
@@ -268,23 +268,29 @@ is_our_redis() {
   ) 2>/dev/null
 }
 
-# Sets `port`: the one that was asked for, the last one, or a free one.
-choose_redis_port() {
-  local tries last
-  last=$(setting redis-port)
-  port=${redis_port:-$last}
+# Sets `port` to a free one: $1 if it is.
+free_port() {
+  local tries
+  port=$1
   if [ -n "$port" ] && ! is_taken "$port"; then return; fi
-  [ -z "$redis_port" ] || die "port $redis_port is taken: give another --redis-port"
   for ((tries = 0; tries < 100; tries++)); do
     port=$((20000 + RANDOM))
     is_taken "$port" || return 0
   done
-  die 'no free port for Redis: give --redis-port'
+  die 'no free port'
+}
+
+# Sets `port`: the one that was asked for, the last one, or a free one.
+choose_redis_port() {
+  if [ -n "$redis_port" ] && is_taken "$redis_port"; then
+    die "port $redis_port is taken: give another --redis-port"
+  fi
+  free_port "${redis_port:-$(setting redis-port)}"
 }
 
 make_secrets() {
   "$(program bot4)" secrets --dir "$dir/secrets" --agents riskquant,exchangespec \
-    --redis "127.0.0.1:$1" >/dev/null || die "the secrets in $dir/secrets cannot be made"
+    --journal exchangespec --paper exchangespec --redis "127.0.0.1:$1" >/dev/null || die "the secrets in $dir/secrets cannot be made"
 }
 
 start_redis() {
@@ -315,6 +321,20 @@ start_redis() {
   die "Redis does not start on port $port"
 }
 
+# Its account's key was made with the other secrets; orders and balances stay in the state folder.
+start_paper_venue() {
+  local port pid
+  if is_alive paper-venue; then return; fi
+  free_port "$(setting paper-port)"
+  if [ "$port" != "$(setting paper-port "$port")" ]; then stop exchangespec-agent-1; fi
+  keep paper-port "$port"
+  (umask 077 && mkdir -p "$dir/data/paper-venue")
+  launch paper-venue "$(program paper-venue)" --listen "127.0.0.1:$port" --history-minutes 10 \
+    --state "$dir/data/paper-venue" --deposit USDT=100000 \
+    --account-key-file "$dir/secrets/paper-venue/paper_key" \
+    --account-secret-file "$dir/secrets/paper-venue/paper_secret"
+}
+
 # The environment of a service: what it needs and the secrets that are its own.
 environment_of() {
   environment=(BOT4_LOG_FORMAT=json "BOT4_STATE_DIR=$dir/data")
@@ -334,6 +354,11 @@ environment_of() {
       local file
       file=$(setting database-url-file)
       [ -z "$file" ] || environment+=("BOT4_JOURNAL_URL_FILE=$file")
+      environment+=(BOT4_VENUES_PAPER_DIALECT=binance
+        "BOT4_VENUES_PAPER_URL=http://127.0.0.1:$(setting paper-port)"
+        "BOT4_VENUES_PAPER_API_KEY_FILE=$dir/secrets/exchangespec/paper_key"
+        "BOT4_VENUES_PAPER_API_SECRET_FILE=$dir/secrets/exchangespec/paper_secret"
+        'BOT4_VENUES_PAPER_SYMBOLS=["BTCUSDT", "ETHUSDT", "SOLUSDT"]')
       ;;
   esac
 }
@@ -358,6 +383,7 @@ service_of() { if [[ $1 =~ ^(.*-agent)-[0-9]+$ ]]; then printf '%s' "${BASH_REMA
 is_ready() {
   local address
   if [ "$1" = redis ]; then is_our_redis "$(setting redis-port)"; return; fi
+  if [ "$1" = paper-venue ]; then is_taken "$(setting paper-port)"; return; fi
   address=$(address_of "$1") || { why='it does not listen yet'; return 1; }
   why=$("$(program "$(service_of "$1")")" --listen "$address" health 2>&1)
 }
@@ -367,6 +393,7 @@ start() {
   local service environment pid
   service=$(service_of "$1")
   if [ "$service" = redis ]; then start_redis; return; fi
+  if [ "$service" = paper-venue ]; then start_paper_venue; return; fi
   if is_alive "$1"; then return; fi
   environment_of "$service"
   launch "$1" env "${environment[@]}" "$(program "$service")"
@@ -383,7 +410,7 @@ wait_ready() {
   die "$1 is not ready after $ready_seconds s: $why"
 }
 
-# for_each_instance COMMAND: of everything but Redis, callers before those they call.
+# for_each_instance COMMAND: of everything but Redis and the venue, callers before those they call.
 for_each_instance() {
   local command=$1 file name
   if [ -e "$dir/run/coordinator.pid" ]; then "$command" coordinator; fi
@@ -395,7 +422,7 @@ for_each_instance() {
 }
 
 local_up() {
-  local i name names=(coordinator)
+  local i name names=(paper-venue coordinator)
   local_build
   trap undo EXIT
   start_redis
@@ -453,6 +480,7 @@ journal_flags() {
 
 local_down() {
   for_each_instance stop
+  stop paper-venue
   stop redis
   rm -f "$dir"/run/riskquant-agent.setting
 }
@@ -474,7 +502,7 @@ local_status() {
     fi
   done
   [ $found = yes ] || die 'nothing runs: deploy.sh --local up'
-  for name in redis coordinator riskquant-agent-1 exchangespec-agent-1; do
+  for name in redis paper-venue coordinator riskquant-agent-1 exchangespec-agent-1; do
     [ -e "$dir/run/$name.pid" ] || { printf '%-22s not started\n' "$name"; whole=no; }
   done
   "$(program bot4)" status "${where[@]}" || whole=no
@@ -499,6 +527,7 @@ local_restart() {
   [ -e "$dir/run/redis.pid" ] || die 'nothing runs: deploy.sh --local up'
   if [ $# -eq 0 ]; then
     for_each_instance stop
+    stop paper-venue
     stop redis
   else
     is_service "$1"

@@ -93,7 +93,7 @@ the_host_reaches_the_coordinator() {
 
 a_service_sees_its_own_secrets_only() {
   is riskquant 'redis_url' "$(in_service riskquant-agent ls /secrets)" &&
-    is exchangespec $'journal_url\nredis_url' "$(in_service exchangespec-agent ls /secrets)" &&
+    is exchangespec $'journal_url\npaper_key\npaper_secret\nredis_url' "$(in_service exchangespec-agent ls /secrets)" &&
     is coordinator $'redis_url\ntoken' "$(in_service coordinator ls /secrets)"
 }
 

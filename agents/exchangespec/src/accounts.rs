@@ -281,6 +281,7 @@ impl Shared {
         let mut tick = interval(PERIOD);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut free_looks, mut not_before) = (0, Instant::now());
+        let shares = self.environment.bus.kind() != "memory";
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -290,8 +291,10 @@ impl Shared {
                 self.keep(plan, &taken).await;
                 continue;
             }
-            // Whoever has accounts already lets others take a free one first.
-            if free_looks < self.taken().len() || Instant::now() < not_before {
+            // Whoever has accounts already lets others take a free one first, and instances that
+            // start together do not take all of them at the first look.
+            let others_first = if shares { at + self.taken().len() } else { 0 };
+            if free_looks < others_first || Instant::now() < not_before {
                 free_looks += 1;
                 continue;
             }

@@ -174,6 +174,9 @@ pub(crate) struct SecretsOptions {
     /// Where PostgreSQL will listen, with its database
     #[arg(long, value_name = "HOST/DATABASE")]
     pub(crate) postgres: Option<String>,
+    /// The agent that trades at the fleet's own paper venue: makes the key of its account
+    #[arg(long, value_name = "NAME")]
+    pub(crate) paper: Option<String>,
     /// The agents that write the journal
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     pub(crate) journal: Vec<String>,

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use agent::{Config, Host, Sources};
 use bus::Bus;
+use paper_venue::{AccountOptions, Credentials, MarketOptions, Options, PaperVenue, Running};
 use telemetry::{Metrics, SystemClock};
 use tempfile::TempDir;
 use testkit::{Redis, free_port};
@@ -240,11 +241,37 @@ fn the_health_check_may_only_ping_and_nobody_comes_in_without_a_password() {
     assert!(!answer.contains("PONG"), "a wrong password is refused: {answer}");
 }
 
+/// A venue to trade at, and the configuration of an account there.
+async fn paper_venue(dir: &Path) -> (Running, Vec<(String, String)>) {
+    let (key, secret) = ("aclkey0000000000000000", "aclsecret0000000000000");
+    let account = AccountOptions {
+        credentials: Credentials { api_key: key.to_owned(), secret: secret.to_owned() },
+        balances: vec![("USDT".to_owned(), "100000".to_owned())],
+    };
+    let market = MarketOptions::Sim { seed: 7, symbols: Vec::new() };
+    let options = Options { accounts: vec![account], ..Options::new(market) };
+    let venue = PaperVenue::start(options).await.unwrap();
+    let file = |name: &str, content: &str| {
+        fs::write(dir.join(name), content).unwrap();
+        dir.join(name).display().to_string()
+    };
+    let flags = [
+        ("dialect", "binance".to_owned()),
+        ("url", format!("http://{}", venue.address)),
+        ("api_key_file", file("key", key)),
+        ("api_secret_file", file("secret", secret)),
+        ("symbols", r#"["BTCUSDT"]"#.to_owned()),
+    ];
+    (venue, flags.map(|(name, value)| (format!("venues.paper.{name}"), value)).into())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_fleet_works_under_the_rules_and_nothing_is_refused() {
     let secured = Secured::start();
     let state = TempDir::new().unwrap();
-    let config = Arc::new(Config::load(&Sources::default()).unwrap());
+    let (venue, flags) = paper_venue(state.path()).await;
+    let sources = Sources { flags, ..Sources::default() };
+    let config = Arc::new(Config::load(&sources).unwrap());
     let (clock, metrics) = (Arc::new(SystemClock), Metrics::new());
     let host = |agent: &str| Host {
         config: Arc::clone(&config),
@@ -286,7 +313,13 @@ async fn a_whole_fleet_works_under_the_rules_and_nothing_is_refused() {
         ["call", "riskquant", "calculate_kelly", args],
         ["call", "exchangespec", "get_exchange_status", r#"{"exchange":"paper"}"#],
     ] {
-        let called = bot4(&words).await.unwrap();
+        // The market needs a moment until its book is live.
+        let mut looks = 0;
+        let mut called = bot4(&words).await.unwrap();
+        while !called.status.success() && looks < 100 {
+            looks += 1;
+            called = bot4(&words).await.unwrap();
+        }
         assert!(called.status.success(), "{}", String::from_utf8_lossy(&called.stderr));
     }
     assert!(exchange.stop(Duration::from_secs(1)).await, "it leaves in order");

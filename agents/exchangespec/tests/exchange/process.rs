@@ -1,5 +1,6 @@
 //! The program itself, over a real Redis, killed while it works.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -20,8 +21,18 @@ struct Program(Child);
 
 impl Program {
     fn start(redis: &Redis, state: &Path, database: &str, venue: &Running) -> Self {
+        Self::with_accounts(redis, state, database, &[("paper", venue)])
+    }
+
+    fn with_accounts(
+        redis: &Redis,
+        state: &Path,
+        database: &str,
+        accounts: &[(&str, &Running)],
+    ) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
-        let account = account_flags(state, "paper", venue).into_iter().map(|(key, value)| {
+        let flags = accounts.iter().flat_map(|(name, venue)| account_flags(state, name, venue));
+        let account = flags.map(|(key, value)| {
             (format!("BOT4_{}", key.replace('.', "_").to_ascii_uppercase()), value)
         });
         let child = Command::new(env!("CARGO_BIN_EXE_exchangespec-agent"))
@@ -197,4 +208,94 @@ async fn killed_under_load_it_comes_back_with_every_order_once_on_postgres() {
     let server = Postgres::shared().unwrap_or_else(|error| panic!("{error}"));
     let database = server.fresh_database().unwrap();
     tokio::time::timeout(Duration::from_secs(50), survives(&database, state.path())).await.unwrap();
+}
+
+/// Which instance owns which account, as the instances say it.
+fn owners(client: &Client) -> BTreeMap<String, String> {
+    let mut owners = BTreeMap::new();
+    for instance in client.directory().all().into_values().flatten() {
+        let Some(accounts) = instance.presence.details["accounts"].as_object() else { continue };
+        for (name, account) in accounts.iter().filter(|(_, account)| account["owned"] == true) {
+            let owner = instance.presence.instance.to_string();
+            let other = owners.insert(name.clone(), owner.clone());
+            assert!(other.is_none(), "{name} is owned by {other:?} and {owner}");
+        }
+    }
+    owners
+}
+
+/// Waits until both accounts have owners that are none of `gone`.
+async fn owned(client: &Client, gone: &[String]) -> BTreeMap<String, String> {
+    let mut version = client.directory().version();
+    loop {
+        version.borrow_and_update();
+        let known = owners(client);
+        if known.len() == 2 && known.values().all(|owner| !gone.contains(owner)) {
+            return known;
+        }
+        version.changed().await.unwrap();
+    }
+}
+
+async fn buy(client: &Client, exchange: &str) -> Value {
+    let mut order = market("BTCUSDT", "buy", "0.0002");
+    order["exchange"] = json!(exchange);
+    loop {
+        match ask(client, &uuid(), "place_order", order.clone()).await {
+            Ok(order) => return order,
+            // Nothing happened: the book is not live yet, or the instance is not heard of.
+            Err(failure) if matches!(failure.code, Code::Unavailable | Code::Refused) => {
+                assert!(!failure.message.contains("owned by two"), "{failure}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+}
+
+async fn three_instances_share_two_accounts() {
+    let (redis, state) = (Redis::start(&[]), TempDir::new().unwrap());
+    let server = Postgres::shared().unwrap_or_else(|error| panic!("{error}"));
+    let database = server.fresh_database().unwrap();
+    let (one, two) = (venue(sim()).await, venue(sim()).await);
+    let accounts = [("one", &one), ("two", &two)];
+    let start = || Program::with_accounts(&redis, state.path(), &database, &accounts);
+    let mut programs = vec![start(), start(), start()];
+    let url = redis.url().parse().unwrap();
+    let bus = Bus::redis(url, &"coordinator".parse().unwrap(), Arc::new(WallClock));
+    let mut health = bus.health();
+    health.wait_for(|health| *health == bus::Health::Up).await.unwrap();
+    let client = Client::start(&bus, &"coordinator".parse().unwrap()).await.unwrap();
+
+    let first = owned(&client, &[]).await;
+    for exchange in ["one", "two"] {
+        assert_eq!(buy(&client, exchange).await["state"], "filled");
+    }
+    // Whoever dies first takes one or no account with it; another follows when its lease has ended.
+    let gone: Vec<String> = first.values().cloned().collect();
+    programs.remove(0).kill();
+    programs.remove(0).kill();
+    programs.push(start());
+    let alive = |owner: &String| !gone.contains(owner);
+    let mut version = client.directory().version();
+    let second = loop {
+        version.borrow_and_update();
+        let known = owners(&client);
+        if known.len() == 2 && known.values().any(alive) {
+            break known;
+        }
+        version.changed().await.unwrap();
+    };
+    for exchange in ["one", "two"] {
+        assert_eq!(buy(&client, exchange).await["state"], "filled", "{second:?}");
+    }
+    for program in programs {
+        program.kill();
+    }
+}
+
+#[tokio::test]
+async fn three_instances_share_two_accounts_and_follow_each_other() {
+    let limit = Duration::from_secs(50);
+    tokio::time::timeout(limit, three_instances_share_two_accounts()).await.unwrap();
 }

@@ -31,6 +31,9 @@ use crate::output;
 /// The service that only asks.
 const COORDINATOR: &str = "coordinator";
 
+/// The service that agents trade at on paper.
+const PAPER_VENUE: &str = "paper-venue";
+
 /// The user that may do nothing but show that Redis lives.
 const HEALTH: &str = "health";
 
@@ -76,6 +79,17 @@ fn make(options: &SecretsOptions) -> Result<Vec<PathBuf>, String> {
     acl.push(format!("user {HEALTH} on #{} resetchannels -@all +ping", sha256(&health)));
     rewrite(&dir.join("redis").join("users.acl"), 0o444, &format!("{}\n", acl.join("\n")))?;
     once(&dir.join(COORDINATOR).join("token"), 0o400, &mut made, str::to_owned)?;
+    if let Some(agent) = &options.paper {
+        // The venue must know the key that the agent signs with.
+        for name in ["paper_key", "paper_secret"] {
+            let text = once(&dir.join(agent).join(name), 0o400, &mut made, str::to_owned)?;
+            let copy = dir.join(PAPER_VENUE).join(name);
+            if fs::read_to_string(&copy).ok().as_deref() != Some(&*text) {
+                rewrite(&copy, 0o400, &text)?;
+                made.push(copy);
+            }
+        }
+    }
     if let Some(postgres) = &options.postgres {
         let path = dir.join("postgres").join("password");
         let password = once(&path, 0o444, &mut made, str::to_owned)?;
@@ -218,7 +232,22 @@ mod tests {
             redis: "redis:6379".to_owned(),
             postgres: Some("postgres/bot4".to_owned()),
             journal: vec!["exchangespec".to_owned()],
+            paper: None,
         }
+    }
+
+    #[test]
+    fn the_paper_venue_knows_the_key_of_whoever_trades_there() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut options = options(dir.path(), &["exchangespec"]);
+        options.paper = Some("exchangespec".to_owned());
+        make(&options).unwrap();
+        let read = |file: &str| fs::read_to_string(dir.path().join(file)).unwrap();
+        for name in ["paper_key", "paper_secret"] {
+            assert_eq!(read(&format!("exchangespec/{name}")), read(&format!("paper-venue/{name}")));
+        }
+        assert!(read("exchangespec/paper_key").len() >= 16);
+        assert!(make(&options).unwrap().is_empty(), "they stay");
     }
 
     #[test]
