@@ -158,7 +158,9 @@ impl Record {
             *count = count.saturating_add(1);
         }
         let doubles = named.into_iter().filter(|(_, count)| *count > 1);
-        found.duplicates.extend(doubles.map(|(name, count)| format!("{name} was sent {count} times")));
+        found
+            .duplicates
+            .extend(doubles.map(|(name, count)| format!("{name} was sent {count} times")));
         let mut made: BTreeMap<&str, usize> = BTreeMap::new();
         for order in self.orders.iter().filter(|order| order.list().is_none()) {
             let count = made.entry(order.command_id().as_str()).or_default();

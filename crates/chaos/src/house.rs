@@ -238,10 +238,11 @@ pub(crate) async fn served(client: &Client, before: &[String]) -> Result<String,
     loop {
         version.borrow_and_update();
         let all = client.directory().all();
-        let ready = all.into_values().flatten().map(|instance| instance.presence).find(|presence| {
-            let name = presence.instance.as_str();
-            presence.state == PresenceState::Ready && !before.iter().any(|known| known == name)
-        });
+        let ready =
+            all.into_values().flatten().map(|instance| instance.presence).find(|presence| {
+                let name = presence.instance.as_str();
+                presence.state == PresenceState::Ready && !before.iter().any(|known| known == name)
+            });
         if let Some(presence) = ready {
             return Ok(presence.instance.as_str().to_owned());
         }

@@ -8,7 +8,11 @@ fn main() -> ExitCode {
     let Ok(runtime) = runtime else { return ExitCode::FAILURE };
     let args: Vec<String> = std::env::args().collect();
     let n = |i: usize| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(1);
-    match runtime.block_on(chaos::campaigns::ambiguous::run(n(1), n(2), usize::try_from(n(3)).unwrap_or(1))) {
+    match runtime.block_on(chaos::campaigns::ambiguous::run(
+        n(1),
+        n(2),
+        usize::try_from(n(3)).unwrap_or(1),
+    )) {
         Ok(tally) => {
             drop(writeln!(io::stdout(), "{tally:#?}"));
             ExitCode::SUCCESS

@@ -114,7 +114,9 @@ impl Mind {
             0 => json!({ "order_type": "stop_loss", "trigger_price": cents(below) }),
             1 => json!({ "order_type": "stop_loss_limit", "trigger_price": cents(below),
                 "price": cents(under) }),
-            _ => json!({ "order_type": "take_profit", "trigger_price": cents(up(touch.ask, away)) }),
+            _ => {
+                json!({ "order_type": "take_profit", "trigger_price": cents(up(touch.ask, away)) })
+            }
         };
         placed(market, "sell", &kind)
     }

@@ -153,7 +153,9 @@ impl Tally {
         let mut all = Vec::new();
         for (seed, breaches) in &self.breaches {
             for (kind, of) in breaches.kinds() {
-                all.extend(of.iter().map(|what| format!("{} seed {seed}: {kind}: {what}", self.name)));
+                all.extend(
+                    of.iter().map(|what| format!("{} seed {seed}: {kind}: {what}", self.name)),
+                );
             }
         }
         all

@@ -150,11 +150,8 @@ impl Truth {
             Entry::Order { account, symbol, order_id, client_id, status, fill }
                 if account == mine =>
             {
-                let fresh = || TrueOrder {
-                    client_id,
-                    status: String::new(),
-                    fills: BTreeMap::new(),
-                };
+                let fresh =
+                    || TrueOrder { client_id, status: String::new(), fills: BTreeMap::new() };
                 let order = self.orders.entry((symbol, order_id)).or_insert_with(fresh);
                 order.status = status;
                 if let Some(fill) = fill {
@@ -170,10 +167,7 @@ impl Truth {
                 let count = self.faults.entry(kind).or_default();
                 *count = count.saturating_add(1);
             }
-            Entry::Transfer { .. }
-            | Entry::Command { .. }
-            | Entry::Order { .. }
-            | Entry::Else => {}
+            Entry::Transfer { .. } | Entry::Command { .. } | Entry::Order { .. } | Entry::Else => {}
         }
         Ok(())
     }
@@ -222,7 +216,8 @@ mod tests {
                     "client_id":"b4-1","status":"{status}","fill":{fill}}}"#
             )
         };
-        let fill = r#"{"trade_id":3,"quote_atoms":"60","commission_atoms":"1","commission_asset":"BTC"}"#;
+        let fill =
+            r#"{"trade_id":3,"quote_atoms":"60","commission_atoms":"1","commission_asset":"BTC"}"#;
         let entries = [
             order(1, "NEW", "null"),
             order(2, "CANCELED", "null"),

@@ -62,8 +62,9 @@ const FAULTS: [(FaultKind, u64, u64); 20] = [
 /// When something that is not on trial fails.
 pub async fn run(first: u64, seeds: u64, orders: usize) -> Result<Tally, Error> {
     let mut tally = Tally::new(NAME, "commands");
-    let mut running = stream::iter((first..first.saturating_add(seeds)).map(|seed| one(seed, orders)))
-        .buffer_unordered(AT_ONCE);
+    let mut running =
+        stream::iter((first..first.saturating_add(seeds)).map(|seed| one(seed, orders)))
+            .buffer_unordered(AT_ONCE);
     while let Some(done) = running.next().await {
         tally.add(done?);
     }
@@ -72,7 +73,9 @@ pub async fn run(first: u64, seeds: u64, orders: usize) -> Result<Tally, Error> 
 
 async fn one(seed: u64, orders: usize) -> Result<Tally, Error> {
     let mut tally = Tally { seeds: 1, ..Tally::new(NAME, "commands") };
-    let house = House::new(seed, &[]).await?;
+    // Every third account sends its orders over the socket.
+    let entry = if seed % 3 == 0 { "websocket" } else { "rest" };
+    let house = House::new(seed, &[("venues.paper.order_entry", entry)]).await?;
     let admin = &house.place.venue.admin;
     for spec in faults(seed) {
         admin.add_fault(spec).await?;
@@ -108,8 +111,10 @@ async fn one(seed: u64, orders: usize) -> Result<Tally, Error> {
 /// The faults of a seed: each kind at a rate between nothing and its most.
 fn faults(seed: u64) -> Vec<FaultSpec> {
     let mut draws = Draws::new(seed, u64::MAX);
+    // Every fourth venue is a great deal worse.
+    let worse = if seed % 4 == 0 { 3 } else { 1 };
     let spec = |(kind, most, millis): &(FaultKind, u64, u64)| {
-        let rate = u32::try_from(draws.below(most + 1)).unwrap_or_default();
+        let rate = u32::try_from(draws.below(most * worse + 1)).unwrap_or_default().min(10_000);
         let status = matches!(kind, FaultKind::GatewayAfter | FaultKind::GatewayBefore);
         FaultSpec {
             once: false,
@@ -125,12 +130,7 @@ fn faults(seed: u64) -> Vec<FaultSpec> {
 }
 
 /// Asks for one thing after the other until enough orders were made.
-async fn call(
-    client: &Client,
-    mut mind: Mind,
-    made: &AtomicUsize,
-    enough: usize,
-) -> Vec<Asked> {
+async fn call(client: &Client, mut mind: Mind, made: &AtomicUsize, enough: usize) -> Vec<Asked> {
     let mut asked = Vec::new();
     let mut seen = [None; SYMBOLS.len()];
     for _ in 0..enough.saturating_mul(WISHES_PER_ORDER_MAX) {
