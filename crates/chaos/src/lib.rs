@@ -21,6 +21,7 @@ pub mod report;
 mod tally;
 mod truth;
 
+pub use program::Binary;
 pub use tally::{Breaches, Tally};
 
 /// What ended a campaign early.

@@ -8,11 +8,18 @@ fn main() -> ExitCode {
     let Ok(runtime) = runtime else { return ExitCode::FAILURE };
     let args: Vec<String> = std::env::args().collect();
     let n = |i: usize| args.get(i).and_then(|a| a.parse().ok()).unwrap_or(1);
-    match runtime.block_on(chaos::campaigns::ambiguous::run(
-        n(1),
-        n(2),
-        usize::try_from(n(3)).unwrap_or(1),
-    )) {
+    let what = args.get(1).cloned().unwrap_or_default();
+    let done = runtime.block_on(async {
+        let binary = chaos::Binary::beside()?;
+        if what == "killed" {
+            return chaos::campaigns::killed::run(&binary, n(2), n(3), n(4)).await;
+        }
+        if what == "replicas" {
+            return chaos::campaigns::replicas::run(&binary, n(2), n(3), n(4)).await;
+        }
+        chaos::campaigns::ambiguous::run(n(2), n(3), usize::try_from(n(4)).unwrap_or(1)).await
+    });
+    match done {
         Ok(tally) => {
             drop(writeln!(io::stdout(), "{tally:#?}"));
             ExitCode::SUCCESS

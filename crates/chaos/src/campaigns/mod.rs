@@ -1,3 +1,5 @@
 //! The campaigns, each a function from seeds to what it counted.
 
 pub mod ambiguous;
+pub mod killed;
+pub mod replicas;
