@@ -17,6 +17,15 @@ fn main() -> ExitCode {
         if what == "replicas" {
             return chaos::campaigns::replicas::run(&binary, n(2), n(3), n(4)).await;
         }
+        if what == "halted" {
+            return chaos::campaigns::halted::run(&binary, n(2), n(3)).await;
+        }
+        if what == "manual" {
+            return chaos::campaigns::manual::run(n(2), n(3)).await;
+        }
+        if what == "silent" {
+            return chaos::campaigns::silent::run(n(2), n(3)).await;
+        }
         chaos::campaigns::ambiguous::run(n(2), n(3), usize::try_from(n(4)).unwrap_or(1)).await
     });
     match done {

@@ -3,3 +3,6 @@
 pub mod ambiguous;
 pub mod killed;
 pub mod replicas;
+pub mod halted;
+pub mod manual;
+pub mod silent;
