@@ -61,17 +61,24 @@ impl Desk {
         if orders.iter().any(on_its_way) {
             return Ok(None);
         }
-        let [order] = orders.as_slice() else {
-            let message = format!("instance {} ended before it answered", running.owner);
-            return Ok(Some(Err(match orders.as_slice() {
-                [] => Failure::unavailable(format!("{message} or acted; nothing happened")),
-                several => {
-                    let names: Vec<&str> =
-                        several.iter().map(|o| o.request().client_order_id.as_str()).collect();
-                    let says = format!("{message}; ask for the status of {}", names.join(", "));
-                    Failure::unknown(says, Some(id.as_str()))
-                }
-            })));
+        let message = format!("instance {} ended before it answered", running.owner);
+        let order = match (running.command.tool.as_str(), orders.as_slice()) {
+            ("place_order", [order]) => order,
+            ("place_order" | "place_order_list", []) => {
+                let says = format!("{message} or acted; nothing happened");
+                return Ok(Some(Err(Failure::unavailable(says))));
+            }
+            // Besides placing, these cancel or make smaller, which leaves no order of the command.
+            (_, []) => {
+                let says = format!("{message}; ask for the status of the orders that it changes");
+                return Ok(Some(Err(Failure::unknown(says, Some(id.as_str())))));
+            }
+            (_, several) => {
+                let names: Vec<&str> =
+                    several.iter().map(|o| o.request().client_order_id.as_str()).collect();
+                let says = format!("{message}; ask for the status of {}", names.join(", "));
+                return Ok(Some(Err(Failure::unknown(says, Some(id.as_str())))));
+            }
         };
         Ok(Some(answer_of(order.clone()).map(|order| {
             to_raw_value(&OrderView::from(&order)).expect("invariant: a view has only text keys")

@@ -59,9 +59,14 @@ async fn commands_of_a_dead_instance_are_answered_from_what_they_left() {
     // A short window, so that an order that never arrived is known to be absent soon.
     let house = House::new(&[("exchange.recv_window_ms_max", "500")]).await;
     let journal = house.journal().await;
-    for (id, tool) in
-        [("no-intent", "place_order"), ("on-its-way", "place_order"), ("cancel", "cancel_order")]
-    {
+    let begun = [
+        ("no-intent", "place_order"),
+        ("on-its-way", "place_order"),
+        ("cancel", "cancel_order"),
+        ("smaller", "modify_order"),
+        ("close", "close_position"),
+    ];
+    for (id, tool) in begun {
         journal.begin(&command(id, tool), "dead", now()).await.unwrap();
     }
     let request = NewOrder {
@@ -87,6 +92,11 @@ async fn commands_of_a_dead_instance_are_answered_from_what_they_left() {
     assert_eq!(state.state().name(), "rejected");
     let cancel = answer(&journal, "cancel", "cancel_order").await;
     assert_eq!(cancel.code, wire::Code::Unknown, "{cancel}");
+    // These may have cancelled or made smaller without an order of their own on record.
+    for (id, tool) in [("smaller", "modify_order"), ("close", "close_position")] {
+        let changed = answer(&journal, id, tool).await;
+        assert_eq!(changed.code, wire::Code::Unknown, "{changed}");
+    }
     assert_eq!(house.account().await["balances"][0]["free"], "100000");
     journal.close().await;
     house.stop().await;

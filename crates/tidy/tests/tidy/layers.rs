@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 8] = [
 const SIDEWAYS: [(&str, &str); 1] = [("risk", "orders")];
 
 /// Only for tests and measurements: no crate of the product may use them.
-const DEV: [&str; 3] = ["bench", "testkit", "tidy"];
+const DEV: [&str; 4] = ["bench", "chaos", "testkit", "tidy"];
 
 #[test]
 fn dependencies_point_down() {

@@ -296,6 +296,14 @@ impl Worker {
                     if heard.elapsed() > SILENCE_MAX {
                         return format!("nothing was heard for {} s", SILENCE_MAX.as_secs());
                     }
+                    // Answers to probes are no events: without this a lost answer would leave
+                    // the account deaf for good.
+                    let patience = self.task.connect_max;
+                    if self.subscribing.is_some() && opened.elapsed() > patience {
+                        let ms = patience.as_millis();
+                        return format!("the venue did not answer within {ms} ms whether it tells \
+                                        of the account's events");
+                    }
                     if opened.elapsed() > self.task.rotate_after && self.pending.is_empty() {
                         return "the connection was due to be renewed".to_owned();
                     }

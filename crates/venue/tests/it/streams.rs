@@ -127,6 +127,23 @@ async fn a_server_that_is_about_to_go_is_left() {
 }
 
 #[tokio::test]
+async fn a_subscription_that_is_never_answered_is_made_again() {
+    let server = Server::start().await;
+    let venue = connect(config(&server)).await;
+    let subscribing = "userDataStream.subscribe.signature";
+    let half = Reply::Raw("{\"id\":2,\"sta".to_owned());
+    server.next(subscribing, Reply::Silence);
+    server.next(subscribing, half);
+    server.push(Push::Close);
+    until("it is tried until it is answered", || {
+        server.seen(subscribing).len() == 4 && status(&venue).account_stream.live
+    })
+    .await;
+    let fault = status(&venue).account_stream.last_fault.unwrap();
+    assert!(fault.starts_with("the venue did not answer within 500 ms"), "{fault}");
+}
+
+#[tokio::test]
 async fn connections_are_renewed_before_the_venue_closes_them() {
     let server = Server::start().await;
     let rotate_after = Duration::from_millis(500);

@@ -1,0 +1,96 @@
+//! A halt from another process, with the bus frozen and the coordinator gone.
+//!
+//! A burst of orders is on its way in the agent's program when Redis is stopped and the halt is
+//! written into the journal. Measured is the latest order that reaches the venue, counted from the
+//! moment at which the halt is durable; the promise is 250 ms.
+
+use std::time::Duration;
+
+use domain::Clock;
+use futures_util::future::join_all;
+use serde_json::json;
+use testkit::{Redis, WallClock};
+use tokio::time::{sleep, timeout};
+
+use crate::draws::Draws;
+use crate::house::{Place, ask, served, touch};
+use crate::program::{Binary, Caller, Program};
+use crate::{Breaches, Error, Tally};
+
+/// What `--only` knows it by.
+pub const NAME: &str = "halted";
+
+/// Orders that are asked for at once.
+const BURST: usize = 150;
+
+/// The latest that an order may reach the venue after the halt.
+const LATEST: Duration = Duration::from_millis(250);
+
+/// How long is looked for orders that are late.
+const LOOK_FOR: Duration = Duration::from_millis(1_500);
+
+/// A lease that does not end the burst by itself.
+const SETTINGS: [(&str, &str); 1] = [("exchange.lease_ms_max", "60000")];
+
+/// Runs `seeds` seeds from `first` on.
+///
+/// # Errors
+/// When something that is not on trial fails.
+pub async fn run(binary: &Binary, first: u64, seeds: u64) -> Result<Tally, Error> {
+    let mut tally = Tally::new(NAME, "halts");
+    for seed in first..first.saturating_add(seeds) {
+        tally.add(Box::pin(one(binary, seed)).await?);
+    }
+    Ok(tally)
+}
+
+async fn one(binary: &Binary, seed: u64) -> Result<Tally, Error> {
+    let mut tally = Tally { seeds: 1, events: 1, ..Tally::new(NAME, "halts") };
+    let (redis, place) = (Redis::start(&[]), Place::new(seed, &SETTINGS).await?);
+    let _program = Program::start(binary, &place, &redis)?;
+    let caller = Caller::new(&redis).await?;
+    served(&caller.client, &[]).await?;
+    while touch(&caller.client, 0).await.is_none() {}
+    let journal = place.journal().await?;
+    // The halt comes when so many orders of the burst have reached the venue.
+    let enough = usize::try_from(Draws::new(seed, 0).below(30)).unwrap_or_default() + 5;
+    let args = json!({ "exchange": "paper", "symbol": "BTCUSDT", "side": "buy",
+        "order_type": "market", "quantity": "0.0002" });
+    let burst = join_all((0..BURST).map(|_| ask(&caller.client, "place_order", args.clone())));
+    let halting = async {
+        while place.truth().await?.orders.len() < enough {
+            tokio::task::yield_now().await;
+        }
+        redis.freeze();
+        let before = WallClock.now();
+        journal.halt("a campaign", "chaos", before).await?;
+        let durable = WallClock.now();
+        sleep(LOOK_FOR).await;
+        Ok::<_, Error>((durable, place.truth().await?.orders.len()))
+    };
+    // Nobody hears the answers: the bus stands still.
+    let (_, halted) = tokio::join!(timeout(LOOK_FOR, burst), halting);
+    let (durable, _) = halted?;
+    let truth = place.truth().await?;
+    let mut found = Breaches::default();
+    let late = truth.placing().filter(|request| request.at > durable.unix_nanos());
+    for request in late {
+        let after = u64::try_from(request.at - durable.unix_nanos()).unwrap_or_default();
+        let after = Duration::from_nanos(after);
+        tally.time("order after the halt", after);
+        if after > LATEST {
+            found.other.push(format!("an order reached the venue {after:?} after the halt"));
+        }
+    }
+    if truth.orders.len() >= BURST {
+        found.other.push("the burst was over before the halt: nothing was tried".to_owned());
+    }
+    tally.orders = truth.orders.len();
+    tally.trades = truth.trades();
+    redis.thaw();
+    journal.close().await;
+    tally.breach(seed, found);
+    drop(caller);
+    place.venue.stop().await;
+    Ok(tally)
+}
