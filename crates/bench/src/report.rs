@@ -123,7 +123,10 @@ impl Report {
             Some(match bound {
                 Bound::FloorTimesAtMost(most) => {
                     let (ratio, _) = summary.ratio?;
-                    (format!("{row} {figure}: {ratio:.2} x floor, at most {most}"), met(ratio <= most))
+                    (
+                        format!("{row} {figure}: {ratio:.2} x floor, at most {most}"),
+                        met(ratio <= most),
+                    )
                 }
                 Bound::AtMost(most) => {
                     let best = summary.best;
@@ -137,6 +140,11 @@ impl Report {
                     let best = summary.best;
                     let verdict = if best <= most { Verdict::Met } else { Verdict::NotYet };
                     (format!("{row} {figure}: {best:.1}, aim at most {most}"), verdict)
+                }
+                Bound::AimAtLeast(least) => {
+                    let best = summary.best;
+                    let verdict = if best >= least { Verdict::Met } else { Verdict::NotYet };
+                    (format!("{row} {figure}: {best:.0}, aim at least {least}"), verdict)
                 }
             })
         });
@@ -200,7 +208,10 @@ mod tests {
     #[test]
     fn a_missed_target_is_named_with_what_was_found() {
         let verdicts = report().verdicts();
-        assert_eq!(verdicts[0], ("ours p50_us: 1.20 x floor, at most 1.2".to_owned(), Verdict::Met));
+        assert_eq!(
+            verdicts[0],
+            ("ours p50_us: 1.20 x floor, at most 1.2".to_owned(), Verdict::Met)
+        );
         assert_eq!(verdicts[1], ("ours p50_us: 12.0, at most 11".to_owned(), Verdict::Missed));
         assert!(!report().is_met());
     }

@@ -92,9 +92,10 @@ impl House {
     }
 
     fn sum(&self) -> Result<Amount, domain::Overflow> {
-        self.held.values().zip(self.marks.values()).try_fold(Amount::ZERO, |sum, (held, mark)| {
-            sum.try_add(mark.value_of(*held)?)
-        })
+        self.held
+            .values()
+            .zip(self.marks.values())
+            .try_fold(Amount::ZERO, |sum, (held, mark)| sum.try_add(mark.value_of(*held)?))
     }
 
     fn exposure(&self) -> Result<Exposure, risk::ExposureError> {

@@ -5,6 +5,7 @@ mod engine;
 mod gate;
 mod path;
 mod post;
+mod random;
 mod server;
 mod signing;
 mod tap;

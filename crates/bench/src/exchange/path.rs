@@ -73,7 +73,11 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
 }
 
 /// Orders through an agent of their own.
-fn through(runtime: &Arc<Runtime>, venue: &Venue, order_entry: &'static str) -> Result<Figures, Error> {
+fn through(
+    runtime: &Arc<Runtime>,
+    venue: &Venue,
+    order_entry: &'static str,
+) -> Result<Figures, Error> {
     let tap = Tap::start(venue.running.address)?;
     run(runtime, async move {
         let (house, _running) = House::start(&tap.url, order_entry).await?;
@@ -114,9 +118,8 @@ fn switches() -> Result<u64, Error> {
     for task in fs::read_dir("/proc/self/task")? {
         // A thread may have ended since it was listed.
         let Ok(status) = fs::read_to_string(task?.path().join("status")) else { continue };
-        let field = |name: &str| {
-            status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
-        };
+        let field =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         if matches!(field("Name:"), Some("venue" | "tap")) {
             continue;
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use testkit::WallClock;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
-use venue::binance::scan::{HttpProbe, sign_order};
 use venue::binance::Credentials;
+use venue::binance::scan::{HttpProbe, sign_order};
 
 use super::{KEY, SIGNED_AT_MS, order};
 use crate::Error;
@@ -46,7 +46,8 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
     .into_bytes();
     request.extend_from_slice(&body);
     let probe = HttpProbe::new(&format!("http://{address}"), credentials, Arc::new(WallClock))?;
-    let (probe, on_two) = (Rc::new(probe), Builder::new_multi_thread().worker_threads(2).enable_all().build()?);
+    let (probe, on_two) =
+        (Rc::new(probe), Builder::new_multi_thread().worker_threads(2).enable_all().build()?);
     let again = Rc::clone(&probe);
     let on_one = Builder::new_current_thread().enable_all().build()?;
     let rows = vec![

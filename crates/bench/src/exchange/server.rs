@@ -50,6 +50,8 @@ struct Connection {
     accepted: usize,
     /// The last answers.
     last: Vec<String>,
+    /// The first answer that accepts nothing.
+    refused: Option<String>,
 }
 
 /// The rows.
@@ -119,9 +121,9 @@ fn drive(address: SocketAddr) -> Result<(Figures, Vec<Connection>), Error> {
     ended.into_iter().collect::<io::Result<()>>()?;
     let accepted: usize = connections.iter().map(|connection| connection.accepted).sum();
     if accepted != CONNECTIONS * ORDERS {
-        let last = connections.iter().filter_map(|connection| connection.last.last());
-        let last = last.cloned().collect::<Vec<_>>().join("\n");
-        return Err(format!("only {accepted} orders were accepted; last answers:\n{last}").into());
+        let refused: Vec<_> = connections.iter().filter_map(|one| one.refused.clone()).collect();
+        let refused = refused.join("\n");
+        return Err(format!("only {accepted} orders were accepted:\n{refused}").into());
     }
     let accepted = f64::from(u32::try_from(accepted)?);
     Ok((Figures::from([("orders_per_s", accepted / took)]), connections))
@@ -177,7 +179,8 @@ impl Connection {
             .map(|at| (key(at), hmac::Key::new(hmac::HMAC_SHA256, secret(at).as_bytes())));
         let now = WallClock.now().unix_millis();
         let frames = (0..ORDERS).map(|at| frame(&order(&keys, (number, at), now))).collect();
-        Ok(Self { stream, frames, buffer: Vec::new(), accepted: 0, last: Vec::new() })
+        let (buffer, last) = (Vec::new(), Vec::new());
+        Ok(Self { stream, frames, buffer, accepted: 0, last, refused: None })
     }
 
     /// Keeps a window of orders on their way until all are answered.
@@ -215,8 +218,10 @@ impl Connection {
             let head = text.get(..48).unwrap_or(text);
             if head.windows(12).any(|window| window == b"\"status\":200") {
                 self.accepted += 1;
+            } else if self.refused.is_none() {
+                self.refused = Some(String::from_utf8_lossy(text).into_owned());
             }
-            if self.accepted + SAMPLE > self.frames.len() || self.last.is_empty() {
+            if self.accepted + SAMPLE > self.frames.len() {
                 self.last.push(String::from_utf8_lossy(text).into_owned());
             }
         }
@@ -265,8 +270,7 @@ fn order(keys: &[(String, hmac::Key); 2], (connection, at): (usize, usize), now:
         ("timestamp", &now.to_string()),
         ("type", "LIMIT"),
     ];
-    let query: Vec<String> =
-        params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let query: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut signature = Vec::new();
     push_hex(hmac::sign(key, query.join("&").as_bytes()).as_ref(), &mut signature);
     let signature = String::from_utf8_lossy(&signature);
@@ -298,7 +302,9 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
         }
         bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
         if !is_open {
-            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+                continue;
+            };
             bytes.drain(..end + 4);
             stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")?;
             is_open = true;

@@ -66,11 +66,7 @@ fn hand_on(
 }
 
 /// Copies until one side closes, and closes the other then.
-fn copy(
-    mut from: TcpStream,
-    mut to: TcpStream,
-    note: impl Fn(Instant, &[u8]),
-) -> io::Result<()> {
+fn copy(mut from: TcpStream, mut to: TcpStream, note: impl Fn(Instant, &[u8])) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         let count = from.read(&mut buffer).unwrap_or(0);
@@ -96,7 +92,8 @@ fn is_order(bytes: &[u8]) -> bool {
         [0x81, length, ..] if length & 0x7f == 126 => 4,
         _ => return false,
     };
-    let (Some(mask), Some(masked)) = (bytes.get(header..header + 4), bytes.get(header + 4..)) else {
+    let (Some(mask), Some(masked)) = (bytes.get(header..header + 4), bytes.get(header + 4..))
+    else {
         return false;
     };
     let plain: Vec<u8> =
