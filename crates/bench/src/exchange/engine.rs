@@ -54,7 +54,7 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
         let steps = Rc::clone(&steps);
         move || {
             let took = pass(&steps)?.as_secs_f64();
-            Ok(Figures::from([("orders_per_s", f64::from(COMMANDS) / took)]))
+            Ok(Figures::from([("commands_per_s", f64::from(COMMANDS) / took)]))
         }
     };
     let rows = vec![
@@ -83,9 +83,9 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
             })),
         },
     ];
-    let target = |row| Target { row, figure: "orders_per_s", bound: Bound::AtLeast(2_000_000.0) };
+    let target = |row| Target { row, figure: "commands_per_s", bound: Bound::AtLeast(2_000_000.0) };
     let aim = Bound::AimAtLeast(2_000_000.0);
-    let named = Target { row: "exchange_named", figure: "orders_per_s", bound: aim };
+    let named = Target { row: "exchange_named", figure: "commands_per_s", bound: aim };
     let targets = vec![target("book"), target("exchange"), named];
     Ok(Benchmark { name: "matching", rows, targets })
 }

@@ -32,7 +32,9 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
             name: "floor",
             what: "price times quantity of fifty positions, summed in decimals",
             measure: Box::new(move || {
-                let cost = least_ns(|| drop(black_box(black_box(&of_floor).sum())));
+                let cost = least_ns(|| {
+                    black_box(black_box(&of_floor).sum().is_ok());
+                });
                 Ok(Figures::from([("cpu_ns", cost)]))
             }),
         },

@@ -11,8 +11,8 @@ use crate::Error;
 use crate::cpu::least_ns;
 use crate::row::{Benchmark, Bound, Figures, Row, Target};
 
-/// The parameters as text, in the order in which ours are sent.
-const TEXTS: [(&str, &str); 7] = [
+/// The parameters as text.
+const TEXTS: [(&str, &str); 8] = [
     ("symbol", "BTCUSDT"),
     ("side", "BUY"),
     ("type", "LIMIT"),
@@ -20,6 +20,7 @@ const TEXTS: [(&str, &str); 7] = [
     ("quantity", "0.015"),
     ("price", "91234.1"),
     ("newClientOrderId", "a1-7f3c2b9e"),
+    ("newOrderRespType", "FULL"),
 ];
 
 /// The rows.
@@ -58,7 +59,7 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
 }
 
 /// The body of a request, signed.
-pub(super) fn sign_by_hand(params: &[(&str, &str)], key: &hmac::Key, out: &mut Vec<u8>) {
+fn sign_by_hand(params: &[(&str, &str)], key: &hmac::Key, out: &mut Vec<u8>) {
     out.clear();
     for (name, value) in params {
         out.extend_from_slice(name.as_bytes());
