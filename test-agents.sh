@@ -4,7 +4,8 @@
 #   ./test-agents.sh                                  formatting, lints, all tests, documentation
 #   ./test-agents.sh --quick [--coordinator URL] [--state DIR]
 #                                                     health and one call an agent, on a running fleet
-#   ./test-agents.sh --benchmark                      measures against floors; see docs/BENCHMARKS.md
+#   ./test-agents.sh --benchmark [WHAT] [OPTION..]    measures against floors, and fails when a target
+#                                                     is missed; see docs/BENCHMARKS.md
 #   ./test-agents.sh --compose                        builds and drives the fleet in containers
 #
 # Ends with one plain line, "N passed, N failed", and non-zero when something failed.
@@ -151,10 +152,12 @@ main() {
       need
       # The programs that are measured stand beside the one that measures.
       cargo build --release --locked --quiet -p bench -p cli -p coordinator -p riskquant
-      exec cargo run --release --locked --quiet -p bench -- all "$@"
+      local what=all
+      case ${1:-} in [a-z]*) what=$1; shift ;; esac
+      exec cargo run --release --locked --quiet -p bench -- "$what" --check "$@"
       ;;
     --compose) shift; exec bash deploy/test-compose.sh "$@" ;;
-    -h | --help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
+    -h | --help) sed -n '2,12p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
     *) die "unknown option $1; see --help" ;;
   esac
 }

@@ -6,6 +6,9 @@
 //! `docs/BENCHMARKS.md` for what the figures mean.
 
 mod bus;
+mod cpu;
+mod exchange;
+mod house;
 mod mcp;
 mod orders;
 mod process;
@@ -36,6 +39,8 @@ enum What {
     Process(Rounds),
     /// An order from the bus to its answer, on SQLite.
     Orders(Rounds),
+    /// The way of an order: its bytes, the books, the venue, the agent.
+    Exchange(Rounds),
     /// Everything, in one table.
     All(Rounds),
     /// The other process of a benchmark.
@@ -53,7 +58,7 @@ struct Rounds {
     /// How often every row is measured, in turn.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Only the rows whose name contains this, and the floor.
+    /// Only the rows whose name contains this, or of the benchmark of this name, and the floor.
     #[arg(long)]
     only: Option<String>,
     /// One JSON document instead of a table.
@@ -70,7 +75,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Makes the rows of a benchmark and what they need.
 type Make = fn() -> Result<row::Benchmark, Error>;
 
-/// Every benchmark.
+/// Every benchmark but those of the exchange.
 const ALL: [Make; 4] = [bus::benchmark, mcp::benchmark, orders::benchmark, up::benchmark];
 
 fn main() -> ExitCode {
@@ -79,7 +84,8 @@ fn main() -> ExitCode {
         What::Mcp(options) => measure(mcp::benchmark, &options),
         What::Process(options) => measure(up::benchmark, &options),
         What::Orders(options) => measure(orders::benchmark, &options),
-        What::All(options) => measure_all(&options),
+        What::Exchange(options) => measure_all(&exchange::ALL, &options),
+        What::All(options) => measure_all(&[&ALL[..], &exchange::ALL].concat(), &options),
         What::Serve { role, place } => serve(&role, &place).map(|()| true),
     };
     match ended {
@@ -101,11 +107,17 @@ fn measure(make: Make, options: &Rounds) -> Result<bool, Error> {
     Ok(!options.check || report.is_met())
 }
 
-/// Runs all benchmarks one after another and prints them together.
-fn measure_all(options: &Rounds) -> Result<bool, Error> {
-    let mut reports = Vec::new();
-    for make in ALL {
-        reports.push(make()?.run(options.rounds, options.only.as_deref())?);
+/// Runs benchmarks one after another and prints them together; `--only` may leave some out.
+fn measure_all(all: &[Make], options: &Rounds) -> Result<bool, Error> {
+    let (mut reports, only) = (Vec::new(), options.only.as_deref());
+    for make in all {
+        let benchmark = make()?;
+        if benchmark.has(only) {
+            reports.push(benchmark.run(options.rounds, only)?);
+        }
+    }
+    if reports.is_empty() {
+        return Err(format!("no row has {:?} in its name", only.unwrap_or_default()).into());
     }
     let text = if options.json {
         reports.iter().map(report::Report::json).collect::<serde_json::Value>().to_string()

@@ -5,22 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::bus::{Bus, CallOptions, Client};
-use agent::{Config, Host, Running, Sources};
-use serde_json::json;
-use serde_json::value::to_raw_value;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use telemetry::Metrics;
 use tempfile::TempDir;
-use testkit::WallClock;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use wire::{AgentName, Effect, InstanceId, ToolName};
 
 use crate::Error;
+use crate::house::{House, Venue};
 use crate::row::{Benchmark, Figures, Row, latency_figures};
 
 /// Orders before the clock runs.
@@ -35,22 +29,17 @@ const IN_FLIGHT: u32 = 16;
 /// How long they are counted.
 const SPAN: Duration = Duration::from_secs(1);
 
-/// The agent on a bus in memory, with the limits of the house.
-struct House {
-    client: Client,
-    agent: AgentName,
-    tool: ToolName,
-    _dir: TempDir,
-}
-
 /// The rows. The runtime is that of `bot4 up`.
 pub(crate) fn benchmark() -> Result<Benchmark, Error> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = Arc::new(builder.worker_threads(2).enable_all().build()?);
-    let answer_bytes = run(&runtime, async {
-        let (house, _running) = House::start().await?;
+    let venue = Venue::simulated()?;
+    let url = format!("http://{}", venue.running.address);
+    let first = run(&runtime, async move {
+        let (house, _running) = House::start(&url, "rest").await?;
         house.trade(0).await
     })?;
+    let answer_bytes = first.bytes;
     let of_floor = Arc::clone(&runtime);
     let rows = vec![
         Row {
@@ -60,15 +49,18 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
         },
         Row {
             name: "place_order",
-            what: "exchangespec_place_order, market orders on the simulated market, in one process",
-            measure: Box::new(move || run(&runtime, orders())),
+            what: "exchangespec_place_order, market orders at a paper venue, in one process",
+            measure: Box::new(move || {
+                let url = format!("http://{}", venue.running.address);
+                run(&runtime, orders(url))
+            }),
         },
     ];
     Ok(Benchmark { name: "orders", rows, targets: Vec::new() })
 }
 
 /// Runs the work as a task, as an agent does.
-fn run<T: Send + 'static>(
+pub(crate) fn run<T: Send + 'static>(
     runtime: &Runtime,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
@@ -79,7 +71,8 @@ fn run<T: Send + 'static>(
     })
 }
 
-async fn commits(bytes: usize) -> Result<Figures, Error> {
+/// Commits of a row of so many bytes, one after another.
+pub(crate) async fn commits(bytes: usize) -> Result<Figures, Error> {
     let dir = TempDir::new()?;
     let pool = open(&dir.path().join("floor.db")).await?;
     sqlx::query("CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL)")
@@ -107,8 +100,8 @@ async fn open(path: &Path) -> Result<SqlitePool, Error> {
     Ok(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?)
 }
 
-async fn orders() -> Result<Figures, Error> {
-    let (house, _running) = House::start().await?;
+async fn orders(url: String) -> Result<Figures, Error> {
+    let (house, _running) = House::start(&url, "rest").await?;
     let house = Arc::new(house);
     let mut latencies = Vec::new();
     for turn in 0..WARM_UP + SEQUENTIAL {
@@ -146,44 +139,4 @@ fn with_rate(latencies: Vec<Duration>) -> Figures {
     let mut figures = latency_figures(latencies);
     figures.insert("one_by_one_per_s", count / seconds);
     figures
-}
-
-// === impl House ===
-
-impl House {
-    /// The house, and its agent for as long as that is kept.
-    async fn start() -> Result<(Self, Running), Error> {
-        let (dir, clock) = (TempDir::new()?, Arc::new(WallClock));
-        let bus = Bus::memory(clock.clone());
-        let host = Host {
-            config: Arc::new(Config::load(&Sources::default())?),
-            state_dir: dir.path().to_owned(),
-            clock,
-            metrics: Metrics::new(),
-            bus: bus.clone(),
-        };
-        let running = agent::start(&exchangespec::DEFINITION, host).await?;
-        let client = Client::start(&bus, &"coordinator".parse()?).await?;
-        let (agent, tool) = ("exchangespec".parse()?, "place_order".parse()?);
-        Ok((Self { client, agent, tool, _dir: dir }, running))
-    }
-
-    /// Buys in even turns and sells in odd ones; gives the bytes of the answer.
-    async fn trade(&self, turn: u32) -> Result<usize, Error> {
-        // The fee is taken from what was bought, so a little less can be sold.
-        let is_even = turn.is_multiple_of(2);
-        let (side, quantity) = if is_even { ("buy", "0.001") } else { ("sell", "0.00099") };
-        let args = json!({
-            "exchange": "paper", "symbol": "BTCUSDT", "side": side, "order_type": "market",
-            "quantity": quantity,
-        });
-        let options = CallOptions {
-            timeout: Duration::from_secs(10),
-            effect: Effect::MovesMoney,
-            command_id: Some(InstanceId::random().as_str().parse()?),
-            traceparent: None,
-        };
-        let args = to_raw_value(&args)?;
-        Ok(self.client.call(&self.agent, &self.tool, args, &options).await?.get().len())
-    }
 }

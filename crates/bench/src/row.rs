@@ -36,6 +36,10 @@ pub(crate) enum Bound {
     AtMost(f64),
     /// The best round.
     AtLeast(f64),
+    /// The best round; a goal that is not reached yet is told and fails nothing.
+    AimAtMost(f64),
+    /// The same of what is better when more.
+    AimAtLeast(f64),
 }
 
 /// Rows, of which the first is the floor, and what they must reach.
@@ -46,10 +50,16 @@ pub(crate) struct Benchmark {
 }
 
 impl Benchmark {
+    /// Whether `only` leaves more of it than the floor.
+    pub(crate) fn has(&self, only: Option<&str>) -> bool {
+        let Some(only) = only else { return true };
+        self.name == only || self.rows.iter().skip(1).any(|row| row.name.contains(only))
+    }
+
     /// Measures every row once a round. Progress goes to the error stream.
     pub(crate) fn run(self, rounds: u32, only: Option<&str>) -> Result<Report, Error> {
         let Self { name, rows, targets } = self;
-        let chosen = |row: &Row| only.is_none_or(|only| row.name.contains(only));
+        let chosen = |row: &Row| only.is_none_or(|only| name == only || row.name.contains(only));
         let floor = rows.first().map(|row| row.name);
         let mut rows: Vec<Row> =
             rows.into_iter().filter(|row| Some(row.name) == floor || chosen(row)).collect();
