@@ -111,6 +111,7 @@ impl House {
             halt: &halt,
             now: Timestamp::from_unix_millis(0),
             instrument: &self.instrument,
+            quote: &self.instrument.quote,
             market: Some(&self.market),
             equity: Some(Amount::new(domain::Decimal::from(1_000_000))),
             day_loss: Some(domain::Decimal::ZERO),
