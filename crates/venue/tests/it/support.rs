@@ -402,6 +402,7 @@ pub(crate) fn approved(order: NewOrder) -> Approved<NewOrder> {
         halt: &Halt::Running { version: 1 },
         now: at,
         instrument: &instrument,
+        quote: &instrument.quote,
         market: Some(&market),
         equity: Some("1000000".parse().unwrap()),
         day_loss: Some(domain::Decimal::ZERO),
