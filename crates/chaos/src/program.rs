@@ -45,7 +45,11 @@ impl Binary {
     pub fn beside() -> Result<Self, Error> {
         let path = std::env::current_exe()?.with_file_name("chaos-agent");
         let hint = "build it: cargo build -p chaos";
-        if path.is_file() { Ok(Self(path)) } else { Err(format!("no {}; {hint}", path.display()).into()) }
+        if path.is_file() {
+            Ok(Self(path))
+        } else {
+            Err(format!("no {}; {hint}", path.display()).into())
+        }
     }
 }
 
@@ -91,7 +95,6 @@ impl Program {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
         if status.success() { Ok(()) } else { Err(format!("kill {signal} failed").into()) }
     }
-
 }
 
 impl Drop for Program {

@@ -241,13 +241,16 @@ async fn work(caller: &Caller, tell: Vec<tokio::sync::mpsc::Sender<Asked>>) {
         "above": { "order_type": "limit_maker", "price": over },
         "below": { "order_type": "stop_loss", "trigger_price": far } });
     let all = json!({ "exchange": "paper" });
-    let named = |of: &Value| json!({ "exchange": "paper", "symbol": "BTCUSDT",
-        "client_order_id": of["client_order_id"] });
+    let named = |of: &Value| {
+        json!({ "exchange": "paper", "symbol": "BTCUSDT",
+        "client_order_id": of["client_order_id"] })
+    };
     let run = |tool: &'static str, args: Value, makes: usize| {
         let tell = &tell;
         async move {
             let id = command_id();
-            let cut = Failure::unknown("the process was killed", Some(&id)).with("args", args.clone());
+            let cut =
+                Failure::unknown("the process was killed", Some(&id)).with("args", args.clone());
             let begun = Asked { id: id.clone(), tool, makes, answer: Err(cut) };
             for to in tell {
                 drop(to.try_send(begun.clone()));

@@ -147,9 +147,8 @@ impl Hand {
         let side = if self.draws.below(2) == 0 { "BUY" } else { "SELL" };
         let quantity = ["0.0004", "0.01", "0.2"].get(market).copied().unwrap_or_default();
         let name = format!("man-{}-{}", self.acts, self.draws.below(1 << 40));
-        let base = format!(
-            "symbol={symbol}&side={side}&quantity={quantity}&newClientOrderId={name}"
-        );
+        let base =
+            format!("symbol={symbol}&side={side}&quantity={quantity}&newClientOrderId={name}");
         match self.draws.below(10) {
             0..4 => {
                 person.place(&format!("{base}&type=MARKET")).await?;
