@@ -74,7 +74,7 @@ pub async fn run(first: u64, seeds: u64, orders: usize) -> Result<Tally, Error> 
 async fn one(seed: u64, orders: usize) -> Result<Tally, Error> {
     let mut tally = Tally { seeds: 1, ..Tally::new(NAME, "commands") };
     // Every third account sends its orders over the socket.
-    let entry = if seed % 3 == 0 { "websocket" } else { "rest" };
+    let entry = if seed.is_multiple_of(3) { "websocket" } else { "rest" };
     let house = House::new(seed, &[("venues.paper.order_entry", entry)]).await?;
     let admin = &house.place.venue.admin;
     for spec in faults(seed) {
@@ -112,7 +112,7 @@ async fn one(seed: u64, orders: usize) -> Result<Tally, Error> {
 fn faults(seed: u64) -> Vec<FaultSpec> {
     let mut draws = Draws::new(seed, u64::MAX);
     // Every fourth venue is a great deal worse.
-    let worse = if seed % 4 == 0 { 3 } else { 1 };
+    let worse = if seed.is_multiple_of(4) { 3 } else { 1 };
     let spec = |(kind, most, millis): &(FaultKind, u64, u64)| {
         let rate = u32::try_from(draws.below(most * worse + 1)).unwrap_or_default().min(10_000);
         let status = matches!(kind, FaultKind::GatewayAfter | FaultKind::GatewayBefore);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::audit::{Asked, Record};
 use crate::draws::Draws;
-use crate::house::{House, ask, ask_as, command_id, exchange, touch};
+use crate::house::{House, SERVE_MAX, ask, ask_as, command_id, exchange, touch};
 use crate::orders::{Mind, SYMBOLS, Touch};
 use crate::person::Person;
 use crate::{Breaches, Error, Tally};
@@ -42,8 +42,9 @@ async fn one(seed: u64) -> Result<Tally, Error> {
     let house = House::new(seed, &[]).await?;
     let mut hand = Hand { draws: Draws::new(seed, u64::MAX), open: Vec::new(), acts: 0 };
     let (person, mut seen) = (house.place.person(), [None; SYMBOLS.len()]);
+    let deadline = Instant::now() + SERVE_MAX;
     for (market, place) in seen.iter_mut().enumerate() {
-        while place.is_none() {
+        while place.is_none() && Instant::now() < deadline {
             *place = touch(&house.client, market).await;
         }
     }
