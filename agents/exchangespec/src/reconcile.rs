@@ -1,7 +1,7 @@
 //! Compares the record with the venue's truth and takes in what differs; it never trades.
 //!
 //! Once before the first order, then again and again, and at once when something was missed. Open
-//! orders, trades since the last comparison and balances are asked for. An order that nobody here
+//! orders, orders and trades since the last comparison and balances are asked for. An order that nobody here
 //! sent, or that was filled while nobody listened, is adopted: it is written down as what it is.
 //! Money that moved without a trade is written down as a deposit or a withdrawal.
 //!
