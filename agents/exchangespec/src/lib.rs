@@ -15,6 +15,7 @@ mod books;
 mod budget;
 mod cancel;
 mod desk;
+mod history;
 mod kind;
 mod latency;
 mod lease;

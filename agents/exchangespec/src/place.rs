@@ -370,9 +370,14 @@ impl Desk {
                 )
             }
         };
+        let is_sure = matches!(event, OrderEvent::Rejected { .. });
         let mut books = self.books().await;
         for id in ids {
             if let Err(error) = self.record(&mut books, id, &event, self.clock.now()).await {
+                // Its end is on record already: somebody asked the venue, who does not know it.
+                if is_sure && matches!(error, JournalError::NoSuchOrder { .. }) {
+                    continue;
+                }
                 tracing::error!(%error, order = %id, "what came of an order is not on record");
                 let why = format!("what came of it could not be recorded: {error}");
                 return unknown(id, &why, command.as_deref());

@@ -1,7 +1,7 @@
 //! Compares the record with the venue's truth and takes in what differs; it never trades.
 //!
 //! Once before the first order, then again and again, and at once when something was missed. Open
-//! orders, trades since the last comparison and balances are asked for. An order that nobody here
+//! orders, orders and trades since the last comparison and balances are asked for. An order that nobody here
 //! sent, or that was filled while nobody listened, is adopted: it is written down as what it is.
 //! Money that moved without a trade is written down as a deposit or a withdrawal.
 //!
@@ -24,9 +24,6 @@ use venue::{AssetBalance, VenueOrder};
 
 use crate::desk::Desk;
 use crate::place::hashed_name;
-
-/// Pages of an account's older trades that are skipped at its first opening.
-const PAGES_MAX: usize = 100;
 
 /// What came of the last comparisons.
 #[derive(Debug, Clone, Default)]
@@ -100,13 +97,14 @@ impl Desk {
             seen.insert(id);
         }
         self.ask_about_others(&seen, stop).await;
+        self.compare_orders(stop).await?;
         self.compare_trades(stop).await?;
         self.compare_balances().await
     }
 
     /// Our name for an order of the venue: what we called it, or for one that nobody here sent, a
     /// name made from its number. One that is new is adopted.
-    async fn name_of(&self, told: &VenueOrder) -> Result<ClientOrderId, String> {
+    pub(crate) async fn name_of(&self, told: &VenueOrder) -> Result<ClientOrderId, String> {
         let id = &told.client_order_id;
         let known = self.books().await.order(id).map(Order::order_id);
         // A name may be used again once its order has ended, so the number must not contradict.
@@ -148,7 +146,12 @@ impl Desk {
         Ok(())
     }
 
-    async fn compare_order(&self, id: &ClientOrderId, told: &VenueOrder, stop: &CancellationToken) {
+    pub(crate) async fn compare_order(
+        &self,
+        id: &ClientOrderId,
+        told: &VenueOrder,
+        stop: &CancellationToken,
+    ) {
         let differs = {
             let books = self.books().await;
             books.order(id).is_none_or(|known| {
@@ -245,32 +248,6 @@ impl Desk {
 
     async fn reconciled_trades(&self, id: &ClientOrderId) -> Option<Amount> {
         self.books().await.order(id).map(|order| order.totals().executed)
-    }
-
-    /// Sets the beginning of a symbol's history, once in the life of an account.
-    pub(crate) async fn begin_history(&self, symbol: &Symbol) -> Result<(), String> {
-        let failed = |error: journal::JournalError| error.to_string();
-        let cursors = self.journal.cursors(&self.name).await.map_err(failed)?;
-        if cursors.contains_key(symbol) {
-            return Ok(());
-        }
-        let mut last = 0_u64;
-        for _ in 0..PAGES_MAX {
-            let from = if last == 0 { 0 } else { last.saturating_add(1) };
-            let page = self.venue.trades_from(symbol.clone(), from).await;
-            let page = page.map_err(|error| error.to_string())?;
-            match page.iter().map(|trade| trade.trade_id).max() {
-                Some(number) => last = number,
-                None => {
-                    return self
-                        .journal
-                        .advance_cursor(&self.name, symbol, last)
-                        .await
-                        .map_err(failed);
-                }
-            }
-        }
-        Err(format!("the account has more than {PAGES_MAX},000 older trades in {symbol}"))
     }
 
     /// Takes in money that moved without a trade.

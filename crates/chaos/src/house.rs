@@ -35,11 +35,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(25);
 /// Between two looks at a condition that no message tells of.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-const KEY: &str = "chaoskey00000000000000";
-const SECRET: &str = "asecretofthesecampaignsalone";
+pub(crate) const KEY: &str = "chaoskey00000000000000";
+pub(crate) const SECRET: &str = "asecretofthesecampaignsalone";
 
 /// What the account starts with.
-const MONEY: [(&str, &str); 4] =
+pub(crate) const MONEY: [(&str, &str); 4] =
     [("USDT", "1000000"), ("BTC", "5"), ("ETH", "100"), ("SOL", "2000")];
 
 /// What all agents are started with: limits that rarely refuse, windows that end soon.
@@ -295,6 +295,20 @@ pub(crate) async fn touch(client: &Client, market: usize) -> Option<Touch> {
     let book = ask(client, "get_orderbook", args).await.ok()?;
     let best = |side: &str| in_cents(book[side][0]["price"].as_str()?);
     Some(Touch { bid: best("bids")?, ask: best("asks")? })
+}
+
+/// Waits until the agent sees the first market.
+pub(crate) async fn seen(client: &Client) -> Result<Touch, Error> {
+    let deadline = Instant::now() + SERVE_MAX;
+    loop {
+        if let Some(touch) = touch(client, 0).await {
+            return Ok(touch);
+        }
+        if Instant::now() > deadline {
+            return Err(format!("no price after {SERVE_MAX:?}").into());
+        }
+        sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Whether a failure says that nobody knows.

@@ -190,13 +190,13 @@ fn placed(market: usize, side: &str, kind: &Value) -> Wish {
 }
 
 /// A count of steps as a quantity.
-fn quantity(market: usize, steps: u64) -> String {
+pub(crate) fn quantity(market: usize, steps: u64) -> String {
     let (_, places) = size(market);
     decimal(steps, places)
 }
 
 /// Hundredths as a price.
-fn cents(price: u64) -> String {
+pub(crate) fn cents(price: u64) -> String {
     decimal(price, 2)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use domain::Clock;
 use ring::hmac;
@@ -17,6 +18,7 @@ pub(crate) struct Person {
     venue: SocketAddr,
     key: &'static str,
     secret: hmac::Key,
+    clock: Arc<dyn Clock>,
 }
 
 // === impl Person ===
@@ -28,8 +30,20 @@ impl fmt::Debug for Person {
 }
 
 impl Person {
+    /// One who goes by the machine's clock.
     pub(crate) fn new(venue: SocketAddr, key: &'static str, secret: &str) -> Self {
-        Self { venue, key, secret: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) }
+        Self::by(Arc::new(WallClock), venue, key, secret)
+    }
+
+    /// One who goes by this clock.
+    pub(crate) fn by(
+        clock: Arc<dyn Clock>,
+        venue: SocketAddr,
+        key: &'static str,
+        secret: &str,
+    ) -> Self {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        Self { venue, key, secret, clock }
     }
 
     /// Sends one signed request; gives status and answer.
@@ -42,7 +56,7 @@ impl Person {
         path: &str,
         params: &str,
     ) -> Result<(u16, Value), Error> {
-        let now = WallClock.now().unix_millis();
+        let now = self.clock.now().unix_millis();
         let query = format!("{params}&recvWindow=5000&timestamp={now}");
         let signature = hmac::sign(&self.secret, query.as_bytes());
         let signature: String = signature.as_ref().iter().map(|b| format!("{b:02x}")).collect();

@@ -10,7 +10,7 @@ use testkit::{Redis, WallClock, free_port};
 use wire::PresenceState;
 
 use crate::Error;
-use crate::house::Place;
+use crate::house::{Place, SERVE_MAX};
 
 /// A running program; killed when dropped.
 #[derive(Debug)]
@@ -45,7 +45,11 @@ impl Binary {
     pub fn beside() -> Result<Self, Error> {
         let path = std::env::current_exe()?.with_file_name("chaos-agent");
         let hint = "build it: cargo build -p chaos";
-        if path.is_file() { Ok(Self(path)) } else { Err(format!("no {}; {hint}", path.display()).into()) }
+        if path.is_file() {
+            Ok(Self(path))
+        } else {
+            Err(format!("no {}; {hint}", path.display()).into())
+        }
     }
 }
 
@@ -91,7 +95,6 @@ impl Program {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
         if status.success() { Ok(()) } else { Err(format!("kill {signal} failed").into()) }
     }
-
 }
 
 impl Drop for Program {
@@ -114,7 +117,9 @@ impl Caller {
         let name = "coordinator".parse()?;
         let bus = Bus::redis(redis.url().parse()?, &name, Arc::new(WallClock));
         let mut health = bus.health();
-        health.wait_for(|health| *health == Health::Up).await?;
+        let up = health.wait_for(|health| *health == Health::Up);
+        let up = tokio::time::timeout(SERVE_MAX, up).await;
+        up.map_err(|_late| format!("the bus is not up after {SERVE_MAX:?}"))??;
         let client = Client::start(&bus, &name).await?;
         Ok(Self { client, bus })
     }

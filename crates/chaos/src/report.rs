@@ -1,1 +1,162 @@
-//! The report.
+//! The table and the page that say what campaigns found.
+
+use std::time::Duration;
+
+use crate::Tally;
+use crate::tally::middle_and_max;
+
+/// What each campaign does, by name.
+const ABOUT: [(&str, &str); 7] = [
+    (
+        "ambiguous",
+        "Eight callers place, change and cancel orders of every kind in three markets while twenty \
+         kinds of faults strike at rates drawn by seed: answers that are lost, late, cut off or \
+         wrong although the request was carried out, the same with the request not carried out, \
+         events of the account lost, doubled and late, sockets closed, a clock that is off, a limit \
+         that is used up. Every third agent sends orders over the socket, every fourth venue is \
+         three times as bad. Then the faults end, and record and venue must agree within 30 s; and \
+         again after a restart.",
+    ),
+    (
+        "manual",
+        "A second client of the same account places, trades and cancels while the agent trades, and \
+         goes on while the agent is down; money is paid in. The agent must have adopted every order, \
+         trade and payment, and must have sent nothing that nobody asked it for.",
+    ),
+    (
+        "killed",
+        "The program on SQLite is killed with SIGKILL at points that number themselves: while the \
+         venue holds the answer to the k-th request, after the k-th growth of the journal's log, at \
+         the k-th told change of an order, and at the k-th request of a start that finds what a dead \
+         instance left. It is started again, must take an order, and every command is asked again \
+         under its old name. The lease is 1 s, which the times contain.",
+    ),
+    (
+        "replicas",
+        "One, two, four and eight programs on one account over a real Redis and PostgreSQL, lease \
+         1 s. While four callers ask, the owner is stopped for 2.5 s (SIGSTOP) and goes on (SIGCONT), \
+         the owner is killed, Redis is restarted empty, Redis is stopped for 2.5 s. The venue must \
+         have exactly the orders of the commands that were answered with success, each once.",
+    ),
+    (
+        "silent",
+        "The market's socket, or the account's, stays open and says nothing. No order may be sent on \
+         a price older than the limit of 1 s, and the connection must be opened again within 10 s.",
+    ),
+    (
+        "halted",
+        "150 orders are on their way in the agent's program when Redis is stopped and another \
+         process writes the halt into the journal. No order may reach the venue later than 250 ms \
+         after that.",
+    ),
+    (
+        "repeated",
+        "Each seed is run twice by a clock that stands: venue, matching, faults, order states and \
+         journal must leave the same bytes. The agent's tasks and sockets are not covered: the order \
+         in which the machine wakes them is not decided by a seed.",
+    ),
+];
+
+/// A campaign in one line.
+#[must_use]
+pub fn line(tally: &Tally) -> String {
+    let found = tally.counts().iter().map(|(_, count)| count).sum::<usize>();
+    let mut out = format!(
+        "{:<10} {:>4} seeds {:>6} {} {:>6} orders {:>6} trades {:>5} faults {:>3} breaches {:>6.1} s",
+        tally.name,
+        tally.seeds,
+        tally.events,
+        tally.event_name,
+        tally.orders,
+        tally.trades,
+        tally.faults,
+        found,
+        tally.took.as_secs_f64()
+    );
+    for (what, middle, max, count) in times(tally) {
+        out.push_str(&format!("\n           {what}: p50 {middle}, max {max} ({count})"));
+    }
+    out
+}
+
+fn times(tally: &Tally) -> Vec<(&'static str, String, String, usize)> {
+    let told = tally.times.iter().filter_map(|(what, times)| {
+        let (middle, max) = middle_and_max(times)?;
+        Some((*what, ms(middle), ms(max), times.len()))
+    });
+    told.collect()
+}
+
+fn ms(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
+}
+
+/// The whole page.
+#[must_use]
+pub fn page(tallies: &[Tally], command: &str) -> String {
+    let mut out = String::from(
+        "# Reliability\n\nGenerated whole by the command below; nothing here is written by hand.\n\n",
+    );
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let write = format!("{command} --write docs/RELIABILITY.md");
+    out.push_str(&format!(
+        "```text\ncargo build -p chaos\n{write}\n```\n\nMachine: {cores} cores, {} {}, shared with \
+         other work; debug build. The seeds begin with 1. One campaign alone, or one seed of it: \
+         `--only NAME --first SEED --seeds 1`. Redis and PostgreSQL must be installed.\n\n",
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    ));
+    out.push_str(
+        "Every count of a breach must be zero: *duplicates* are orders that one wish made twice; \
+         *orphans* orders at the venue that the journal knows neither as ours nor as adopted; \
+         *losses* orders, trades or ends that the journal lacks; *phantoms* the reverse; *false \
+         rejects* orders that were called refused and that the venue has; *books* assets whose sum \
+         is off by even one unit of 10^-12, or money booked as paid in that was not; *unknown* \
+         orders without an outcome 30 s after the last fault; *other* what the campaign promises \
+         beyond that. The venue's own ledger is the judge.\n\n",
+    );
+    out.push_str("| campaign | seeds | events | orders | trades | faults | duplicates | orphans | losses | phantoms | false rejects | books | unknown | other | time |\n");
+    out.push_str("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+    for tally in tallies {
+        let counts: Vec<String> = tally.counts().iter().map(|(_, n)| n.to_string()).collect();
+        out.push_str(&format!(
+            "| {} | {} | {} {} | {} | {} | {} | {} | {} s |\n",
+            tally.name,
+            tally.seeds,
+            tally.events,
+            tally.event_name,
+            tally.orders,
+            tally.trades,
+            tally.faults,
+            counts.join(" | "),
+            tally.took.as_secs()
+        ));
+    }
+    out.push_str("\n| campaign | measured | p50 | max | count |\n|---|---|---|---|---|\n");
+    for tally in tallies {
+        for (what, middle, max, count) in times(tally) {
+            out.push_str(&format!("| {} | {what} | {middle} | {max} | {count} |\n", tally.name));
+        }
+        if tally.name == "halted" && !tally.times.contains_key("order after the halt") {
+            out.push_str("| halted | order after the halt | none came | none came | 0 |\n");
+        }
+    }
+    out.push_str("\n## What each does\n");
+    for tally in tallies {
+        let about = ABOUT.iter().find(|(name, _)| *name == tally.name);
+        out.push_str(&format!(
+            "\n**{}** (`{command} --only {}`). {}\n",
+            tally.name,
+            tally.name,
+            about.map_or("", |(_, about)| about)
+        ));
+    }
+    let complaints: Vec<String> = tallies.iter().flat_map(Tally::complaints).collect();
+    if !complaints.is_empty() {
+        out.push_str("\n## Broken\n\n");
+        for complaint in complaints {
+            out.push_str(&format!("- {complaint}\n"));
+        }
+    }
+    out
+}

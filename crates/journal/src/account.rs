@@ -164,6 +164,58 @@ impl Journal {
         rows?.into_iter().map(read).collect()
     }
 
+    /// Records that the orders of a symbol up to this number of the venue's were compared with it. A
+    /// number below the present one changes nothing.
+    ///
+    /// # Errors
+    /// As for [`Journal::advance_cursor`].
+    pub async fn advance_order_cursor(
+        &self,
+        account: &str,
+        symbol: &Symbol,
+        number: OrderId,
+    ) -> Result<(), JournalError> {
+        const UPSERT: &str =
+            "INSERT INTO order_cursors (account, symbol, order_id) VALUES ($1, $2, $3)
+            ON CONFLICT (account, symbol) DO UPDATE SET order_id = $3
+                WHERE order_cursors.order_id < $3";
+        let number = stored_number("order_id", number.0)?;
+        write!(self, "advance a cursor", |tx| {
+            query(UPSERT)
+                .bind(account)
+                .bind(symbol.as_str())
+                .bind(number)
+                .execute(&mut *tx)
+                .await
+                .map_err(unavailable("advance a cursor"))?;
+            End::Commit(())
+        })
+    }
+
+    /// Up to which order each symbol of the account was compared with the venue; a symbol that
+    /// never was is not there.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
+    pub async fn order_cursors(
+        &self,
+        account: &str,
+    ) -> Result<BTreeMap<Symbol, OrderId>, JournalError> {
+        const SELECT: &str = "SELECT symbol, order_id FROM order_cursors WHERE account = $1";
+        let rows: Result<Vec<(String, i64)>, JournalError> = read!(self, "read cursors", |tx| {
+            query_as(SELECT)
+                .bind(account)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(unavailable("read cursors"))?
+        });
+        let read = |(symbol, number): (String, i64)| {
+            let symbol = read_column("order_cursors", "symbol", &symbol)?;
+            Ok((symbol, OrderId(read_number("order_cursors", "order_id", number)?)))
+        };
+        rows?.into_iter().map(read).collect()
+    }
+
     /// What the venue calls the orders of the account that were found there, by our name for them.
     ///
     /// # Errors

@@ -168,6 +168,7 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
         include_str!("../migrations/sqlite/0001_journal.sql"),
         include_str!("../migrations/sqlite/0002_account.sql"),
         include_str!("../migrations/sqlite/0003_venues.sql"),
+        include_str!("../migrations/sqlite/0004_orders.sql"),
     ])
     .run_direct(None, &mut *transaction, false)
     .await
@@ -205,6 +206,7 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
         include_str!("../migrations/postgres/0001_journal.sql"),
         include_str!("../migrations/postgres/0002_account.sql"),
         include_str!("../migrations/postgres/0003_venues.sql"),
+        include_str!("../migrations/postgres/0004_orders.sql"),
     ])
     .run(&pool)
     .await
@@ -212,7 +214,7 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
     Ok(Journal { db: Db::Postgres(pool) })
 }
 
-fn migrations([journal, account, venues]: [&'static str; 3]) -> Migrator {
+fn migrations([journal, account, venues, orders]: [&'static str; 4]) -> Migrator {
     let step = |number, name: &'static str, sql: &'static str| {
         Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
@@ -220,6 +222,7 @@ fn migrations([journal, account, venues]: [&'static str; 3]) -> Migrator {
         step(1, "journal", journal),
         step(2, "account", account),
         step(3, "venues", venues),
+        step(4, "orders", orders),
     ])
 }
 
@@ -270,6 +273,10 @@ mod tests {
             (
                 include_str!("../migrations/sqlite/0003_venues.sql"),
                 include_str!("../migrations/postgres/0003_venues.sql"),
+            ),
+            (
+                include_str!("../migrations/sqlite/0004_orders.sql"),
+                include_str!("../migrations/postgres/0004_orders.sql"),
             ),
         ];
         let number = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";

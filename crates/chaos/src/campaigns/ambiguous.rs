@@ -74,7 +74,7 @@ pub async fn run(first: u64, seeds: u64, orders: usize) -> Result<Tally, Error> 
 async fn one(seed: u64, orders: usize) -> Result<Tally, Error> {
     let mut tally = Tally { seeds: 1, ..Tally::new(NAME, "commands") };
     // Every third account sends its orders over the socket.
-    let entry = if seed % 3 == 0 { "websocket" } else { "rest" };
+    let entry = if seed.is_multiple_of(3) { "websocket" } else { "rest" };
     let house = House::new(seed, &[("venues.paper.order_entry", entry)]).await?;
     let admin = &house.place.venue.admin;
     for spec in faults(seed) {
@@ -87,7 +87,12 @@ async fn one(seed: u64, orders: usize) -> Result<Tally, Error> {
     });
     let asked: Vec<Asked> = join_all(callers).await.into_iter().flatten().collect();
     admin.clear_faults(None).await?;
-    let quiet = quieten(&house, seed).await?;
+    let mut quiet = quieten(&house, seed).await?;
+    let made = made.load(Ordering::Relaxed);
+    if made < orders {
+        let last = asked.iter().rev().find_map(|asked| asked.answer.as_ref().err());
+        quiet.other.push(format!("only {made} of {orders} orders were taken; the last: {last:?}"));
+    }
     let (mut found, took) = house.place.settle(&house.client, &asked).await?;
     found.add(quiet);
     tally.time("settled after", took);
@@ -112,7 +117,7 @@ async fn one(seed: u64, orders: usize) -> Result<Tally, Error> {
 fn faults(seed: u64) -> Vec<FaultSpec> {
     let mut draws = Draws::new(seed, u64::MAX);
     // Every fourth venue is a great deal worse.
-    let worse = if seed % 4 == 0 { 3 } else { 1 };
+    let worse = if seed.is_multiple_of(4) { 3 } else { 1 };
     let spec = |(kind, most, millis): &(FaultKind, u64, u64)| {
         let rate = u32::try_from(draws.below(most * worse + 1)).unwrap_or_default().min(10_000);
         let status = matches!(kind, FaultKind::GatewayAfter | FaultKind::GatewayBefore);
@@ -129,12 +134,19 @@ fn faults(seed: u64) -> Vec<FaultSpec> {
     FAULTS.iter().map(spec).collect()
 }
 
+/// How long so many orders may take: half a second each is a hundred times of what they need.
+fn ask_max(orders: usize) -> Duration {
+    let orders = u32::try_from(orders).unwrap_or(u32::MAX);
+    Duration::from_secs(10).saturating_add(Duration::from_millis(500).saturating_mul(orders))
+}
+
 /// Asks for one thing after the other until enough orders were made.
 async fn call(client: &Client, mut mind: Mind, made: &AtomicUsize, enough: usize) -> Vec<Asked> {
     let mut asked = Vec::new();
     let mut seen = [None; SYMBOLS.len()];
+    let deadline = Instant::now() + ask_max(enough);
     for _ in 0..enough.saturating_mul(WISHES_PER_ORDER_MAX) {
-        if made.load(Ordering::Relaxed) >= enough {
+        if made.load(Ordering::Relaxed) >= enough || Instant::now() > deadline {
             break;
         }
         let market = mind.market();

@@ -10,10 +10,10 @@ use domain::Clock;
 use futures_util::future::join_all;
 use serde_json::json;
 use testkit::{Redis, WallClock};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::draws::Draws;
-use crate::house::{Place, ask, served, touch};
+use crate::house::{Place, ask, seen, served};
 use crate::program::{Binary, Caller, Program};
 use crate::{Breaches, Error, Tally};
 
@@ -28,6 +28,9 @@ const LATEST: Duration = Duration::from_millis(250);
 
 /// How long is looked for orders that are late.
 const LOOK_FOR: Duration = Duration::from_millis(1_500);
+
+/// How long the burst may take until enough of it has arrived.
+const BURST_MAX: Duration = Duration::from_secs(15);
 
 /// A lease that does not end the burst by itself.
 const SETTINGS: [(&str, &str); 1] = [("exchange.lease_ms_max", "60000")];
@@ -50,7 +53,7 @@ async fn one(binary: &Binary, seed: u64) -> Result<Tally, Error> {
     let _program = Program::start(binary, &place, &redis)?;
     let caller = Caller::new(&redis).await?;
     served(&caller.client, &[]).await?;
-    while touch(&caller.client, 0).await.is_none() {}
+    seen(&caller.client).await?;
     let journal = place.journal().await?;
     // The halt comes when so many orders of the burst have reached the venue.
     let enough = usize::try_from(Draws::new(seed, 0).below(30)).unwrap_or_default() + 5;
@@ -58,7 +61,11 @@ async fn one(binary: &Binary, seed: u64) -> Result<Tally, Error> {
         "order_type": "market", "quantity": "0.0002" });
     let burst = join_all((0..BURST).map(|_| ask(&caller.client, "place_order", args.clone())));
     let halting = async {
+        let deadline = Instant::now() + BURST_MAX;
         while place.truth().await?.orders.len() < enough {
+            if Instant::now() > deadline {
+                return Err(format!("no {enough} orders reach the venue in {BURST_MAX:?}").into());
+            }
             tokio::task::yield_now().await;
         }
         redis.freeze();
@@ -66,11 +73,15 @@ async fn one(binary: &Binary, seed: u64) -> Result<Tally, Error> {
         journal.halt("a campaign", "chaos", before).await?;
         let durable = WallClock.now();
         sleep(LOOK_FOR).await;
-        Ok::<_, Error>((durable, place.truth().await?.orders.len()))
+        Ok::<_, Error>(durable)
     };
-    // Nobody hears the answers: the bus stands still.
-    let (_, halted) = tokio::join!(timeout(LOOK_FOR, burst), halting);
-    let (durable, _) = halted?;
+    // Nobody hears the rest of the answers: the bus stands still.
+    let burst = timeout(BURST_MAX + LOOK_FOR, burst);
+    let (answers, durable) = tokio::join!(burst, halting);
+    let durable = durable.map_err(|error| {
+        let answers = answers.into_iter().flatten();
+        format!("{error}: {:?}", answers.filter_map(Result::err).next())
+    })?;
     let truth = place.truth().await?;
     let mut found = Breaches::default();
     let late = truth.placing().filter(|request| request.at > durable.unix_nanos());

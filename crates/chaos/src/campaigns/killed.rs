@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use wire::{Code, Failure};
 
 use crate::audit::{Asked, Record};
-use crate::house::{Place, ask, ask_as, command_id, is_unknown, served, touch};
+use crate::house::{Place, ask, ask_as, command_id, is_unknown, seen, served};
 use crate::orders::Touch;
 use crate::program::{Binary, Caller, Program};
 use crate::{Breaches, Error, Tally};
@@ -51,12 +51,9 @@ const SETTINGS: [(&str, &str); 1] = [("exchange.lease_ms_max", "1000")];
 pub async fn run(binary: &Binary, first: u64, seeds: u64, stride: u64) -> Result<Tally, Error> {
     let mut tally = Tally::new(NAME, "kills");
     for seed in first..first.saturating_add(seeds) {
-        let sweeps = SWEEPS.map(|how| sweep(binary, how, seed, stride.max(1)));
-        // Two at a time: half of the time is waiting for leases to end.
-        let [one, two, three, four] = sweeps;
-        let (one, two) = tokio::join!(Box::pin(one), Box::pin(two));
-        let (three, four) = tokio::join!(Box::pin(three), Box::pin(four));
-        for part in [one?, two?, three?, four?] {
+        // At the same time: most of it is waiting for leases to end.
+        let sweeps = SWEEPS.map(|how| Box::pin(sweep(binary, how, seed, stride.max(1))));
+        for part in futures_util::future::try_join_all(sweeps).await? {
             tally.add(part);
         }
         tally.seeds = tally.seeds.saturating_add(1);
@@ -222,11 +219,7 @@ async fn race(
 
 /// One of everything, one after the other. Each is told before and after it is asked.
 async fn work(caller: &Caller, tell: Vec<tokio::sync::mpsc::Sender<Asked>>) {
-    let mut seen = None;
-    while seen.is_none() {
-        seen = touch(&caller.client, 0).await;
-    }
-    let Some(Touch { bid, ask: offer }) = seen else { return };
+    let Ok(Touch { bid, ask: offer }) = seen(&caller.client).await else { return };
     let cents = |price: u64| format!("{}.{:02}", price / 100, price % 100);
     let (under, over) = (cents(bid - bid / 500), cents(offer + offer / 100));
     let far = cents(bid - bid / 50);
@@ -241,13 +234,16 @@ async fn work(caller: &Caller, tell: Vec<tokio::sync::mpsc::Sender<Asked>>) {
         "above": { "order_type": "limit_maker", "price": over },
         "below": { "order_type": "stop_loss", "trigger_price": far } });
     let all = json!({ "exchange": "paper" });
-    let named = |of: &Value| json!({ "exchange": "paper", "symbol": "BTCUSDT",
-        "client_order_id": of["client_order_id"] });
+    let named = |of: &Value| {
+        json!({ "exchange": "paper", "symbol": "BTCUSDT",
+        "client_order_id": of["client_order_id"] })
+    };
     let run = |tool: &'static str, args: Value, makes: usize| {
         let tell = &tell;
         async move {
             let id = command_id();
-            let cut = Failure::unknown("the process was killed", Some(&id)).with("args", args.clone());
+            let cut =
+                Failure::unknown("the process was killed", Some(&id)).with("args", args.clone());
             let begun = Asked { id: id.clone(), tool, makes, answer: Err(cut) };
             for to in tell {
                 drop(to.try_send(begun.clone()));

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::audit::{Asked, Record};
 use crate::draws::Draws;
-use crate::house::{House, ask, ask_as, command_id, exchange, touch};
+use crate::house::{House, SERVE_MAX, ask, ask_as, command_id, exchange, touch};
 use crate::orders::{Mind, SYMBOLS, Touch};
 use crate::person::Person;
 use crate::{Breaches, Error, Tally};
@@ -42,8 +42,9 @@ async fn one(seed: u64) -> Result<Tally, Error> {
     let house = House::new(seed, &[]).await?;
     let mut hand = Hand { draws: Draws::new(seed, u64::MAX), open: Vec::new(), acts: 0 };
     let (person, mut seen) = (house.place.person(), [None; SYMBOLS.len()]);
+    let deadline = Instant::now() + SERVE_MAX;
     for (market, place) in seen.iter_mut().enumerate() {
-        while place.is_none() {
+        while place.is_none() && Instant::now() < deadline {
             *place = touch(&house.client, market).await;
         }
     }
@@ -147,9 +148,8 @@ impl Hand {
         let side = if self.draws.below(2) == 0 { "BUY" } else { "SELL" };
         let quantity = ["0.0004", "0.01", "0.2"].get(market).copied().unwrap_or_default();
         let name = format!("man-{}-{}", self.acts, self.draws.below(1 << 40));
-        let base = format!(
-            "symbol={symbol}&side={side}&quantity={quantity}&newClientOrderId={name}"
-        );
+        let base =
+            format!("symbol={symbol}&side={side}&quantity={quantity}&newClientOrderId={name}");
         match self.draws.below(10) {
             0..4 => {
                 person.place(&format!("{base}&type=MARKET")).await?;

@@ -136,7 +136,8 @@ async fn one(binary: &Binary, database: String, seed: u64, rounds: u64) -> Resul
 impl Fleet<'_> {
     /// Starts one more and waits until the bus knows it.
     async fn join(&mut self) -> Result<(), Error> {
-        let before: Vec<String> = self.caller.instances().into_iter().map(|(name, _)| name).collect();
+        let before: Vec<String> =
+            self.caller.instances().into_iter().map(|(name, _)| name).collect();
         let program = Program::start(self.binary, &self.place, &self.redis)?;
         let deadline = Instant::now() + SERVE_MAX;
         loop {
@@ -218,7 +219,8 @@ impl Fleet<'_> {
                 self.redis.kill();
                 sleep(Duration::from_millis(300)).await;
                 self.redis.run();
-                self.first_answer(tally, "orders again after the bus was restarted", started).await?;
+                self.first_answer(tally, "orders again after the bus was restarted", started)
+                    .await?;
             }
             Disturbance::BusFrozen => {
                 self.redis.freeze();

@@ -63,7 +63,9 @@ async fn one(seed: u64) -> Result<Tally, Error> {
             break;
         }
         if since.elapsed() > REOPENED_MAX {
-            found.other.push(format!("{which} is silent for {REOPENED_MAX:?} and not opened again"));
+            found
+                .other
+                .push(format!("{which} is silent for {REOPENED_MAX:?} and not opened again"));
             break;
         }
         sleep(LOOK_EVERY).await;
@@ -101,8 +103,14 @@ async fn order(house: &House, asked: &mut Vec<Asked>, found: &mut Breaches) {
     let was_quick = started.elapsed() < Duration::from_millis(BETWEEN_MS);
     let age = book["age_ms"].as_u64();
     // What was too old before cannot have been fresh a moment later unless it was opened again.
-    let again = ask(&house.client, "get_orderbook", json!({ "exchange": "paper",
-        "symbol": "BTCUSDT", "depth": 1 })).await.unwrap_or_default();
+    let again = ask(
+        &house.client,
+        "get_orderbook",
+        json!({ "exchange": "paper",
+        "symbol": "BTCUSDT", "depth": 1 }),
+    )
+    .await
+    .unwrap_or_default();
     let is_still_old = again["age_ms"].as_u64() > Some(AGE_MS_MAX);
     if let (Ok(_), Some(age)) = (&answer, age)
         && age > AGE_MS_MAX

@@ -100,8 +100,12 @@ async fn a_cursor_only_moves_forward() {
             journal.advance_cursor("paper", &symbol, to).await.unwrap();
             let cursors = BTreeMap::from([(symbol.clone(), expected)]);
             assert_eq!(journal.cursors("paper").await.unwrap(), cursors);
+            journal.advance_order_cursor("paper", &symbol, OrderId(to + 1)).await.unwrap();
+            let cursors = BTreeMap::from([(symbol.clone(), OrderId(expected + 1))]);
+            assert_eq!(journal.order_cursors("paper").await.unwrap(), cursors);
         }
         assert!(journal.cursors("other").await.unwrap().is_empty());
+        assert!(journal.order_cursors("other").await.unwrap().is_empty());
     })
     .await;
 }

@@ -32,9 +32,9 @@ use crate::{Cost, Counted, Lane, LastCheck, VenueEventKind};
 /// Requests that wait for the task.
 const ASKED_MAX: usize = 64;
 /// How often the connection is asked whether it lives.
-const PROBE_EVERY: Duration = Duration::from_secs(15);
+const PROBE_EVERY: Duration = Duration::from_secs(3);
 /// How long it may say nothing at all.
-const SILENCE_MAX: Duration = Duration::from_secs(25);
+const SILENCE_MAX: Duration = Duration::from_secs(7);
 
 /// The state of a request.
 const QUEUED: u8 = 0;
