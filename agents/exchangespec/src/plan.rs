@@ -10,6 +10,7 @@ use std::time::Duration;
 use agent::{Config, ExchangeConfig, OpenError, VenueConfig};
 use domain::{Clock, Symbol};
 use venue::binance::{self, BinanceVenue, Credentials, OrderEntry};
+use venue::bybit::{self, BybitVenue};
 use venue::{Budget, Venue};
 
 /// The longest that a silent market keeps its connection.
@@ -210,9 +211,11 @@ impl AccountPlan {
         clock: Arc<dyn Clock>,
         budget: Arc<dyn Budget>,
     ) -> Result<Arc<dyn Venue>, String> {
+        // So that instances that lost a venue at the same moment do not come back in step.
+        let seed = clock.now().unix_nanos().unsigned_abs();
         match self.dialect {
             Dialect::Binance => {
-                let config = self.binance()?;
+                let config = self.binance(seed)?;
                 let connected = BinanceVenue::connect(config, clock, budget).await;
                 let venue = connected.map_err(|error| error.to_string())?;
                 for notice in venue.notices() {
@@ -220,16 +223,49 @@ impl AccountPlan {
                 }
                 Ok(Arc::new(venue))
             }
-            Dialect::Bybit => Err("bybit".to_owned()),
+            Dialect::Bybit => {
+                let connected = BybitVenue::connect(self.bybit(seed)?, clock, budget).await;
+                Ok(Arc::new(connected.map_err(|error| error.to_string())?))
+            }
         }
     }
 
-    fn binance(&self) -> Result<binance::Config, String> {
+    fn credentials(&self) -> Result<Credentials, String> {
         let credentials = match &self.key {
             KeyPlace::Files { key, secret } => Credentials::from_files(key, secret),
             KeyPlace::Variables { key, secret } => Credentials::from_env(key, secret),
         };
-        let credentials = credentials.map_err(|error| error.to_string())?;
+        credentials.map_err(|error| error.to_string())
+    }
+
+    fn recv_window_ms(&self) -> u32 {
+        u32::try_from(self.recv_window.as_millis()).unwrap_or(u32::MAX)
+    }
+
+    fn silence_reconnect(&self) -> Duration {
+        self.silence_max.saturating_mul(2).min(RECONNECT_MAX)
+    }
+
+    fn bybit(&self, seed: u64) -> Result<bybit::Config, String> {
+        let credentials = self.credentials()?;
+        let base = match &self.url {
+            Some(url) => bybit::Config::at(url, credentials),
+            None => bybit::Config::testnet(credentials),
+        };
+        Ok(bybit::Config {
+            name: self.name.clone(),
+            symbols: self.symbols.clone(),
+            recv_window_ms: self.recv_window_ms(),
+            silence_max: self.silence_max,
+            silence_reconnect: self.silence_reconnect(),
+            reconnect_attempts_max: self.reconnect_attempts_max,
+            seed,
+            ..base
+        })
+    }
+
+    fn binance(&self, seed: u64) -> Result<binance::Config, String> {
+        let credentials = self.credentials()?;
         let base = match &self.url {
             Some(url) => binance::Config::at(url, credentials),
             None => binance::Config::testnet(credentials),
@@ -238,11 +274,86 @@ impl AccountPlan {
             name: self.name.clone(),
             symbols: self.symbols.clone(),
             order_entry: if self.over_websocket { OrderEntry::WebSocket } else { OrderEntry::Rest },
-            recv_window_ms: u32::try_from(self.recv_window.as_millis()).unwrap_or(u32::MAX),
+            recv_window_ms: self.recv_window_ms(),
             silence_max: self.silence_max,
-            silence_reconnect: self.silence_max.saturating_mul(2).min(RECONNECT_MAX),
+            silence_reconnect: self.silence_reconnect(),
             reconnect_attempts_max: self.reconnect_attempts_max,
+            seed,
             ..base
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent::Sources;
+
+    fn told(flags: &[(&str, &str)]) -> String {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let sources = Sources { flags: flags.collect(), ..Sources::default() };
+        match plans(&Config::load(&sources).unwrap()) {
+            Ok(plans) => plans.iter().map(|plan| plan.name.clone()).collect::<Vec<_>>().join(","),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    const WHOLE: [(&str, &str); 4] = [
+        ("venues.a.dialect", "binance"),
+        ("venues.a.api_key_file", "key"),
+        ("venues.a.api_secret_file", "secret"),
+        ("venues.a.symbols", r#"["BTCUSDT"]"#),
+    ];
+
+    fn changed(key: &str, value: &str) -> String {
+        let mut flags: Vec<(&str, &str)> = WHOLE.to_vec();
+        flags.retain(|(known, _)| *known != key);
+        flags.push((key, value));
+        told(&flags)
+    }
+
+    #[test]
+    fn a_whole_section_is_an_account() {
+        assert_eq!(told(&WHOLE), "a");
+        assert!(told(&[]).starts_with("no venue is configured: add a section such as "));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_rule() {
+        for (key, value, rule) in [
+            ("venues.a.dialect", "kraken", "must be binance or bybit"),
+            ("venues.a.order_entry", "fix", "must be rest, or websocket for binance"),
+            ("venues.a.symbols", "[]", "must name a symbol"),
+            ("venues.a.symbols", r#"["btc-usdt"]"#, "must be a symbol of A-Z and 0-9"),
+            ("venues.a.api_key_env", "KEY", "give api_key_file and api_secret_file, or"),
+            ("exchange.halt_age_ms_max", "251", "must be 50 to 250"),
+            ("exchange.lease_ms_max", "0", "must be 500 to 60000"),
+        ] {
+            let error = changed(key, value);
+            assert!(error.contains(rule), "{key}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_address_where_money_is_real_is_refused() {
+        for url in [
+            "https://api.binance.com",
+            "https://API1.binance.com:443/",
+            "https://api.binance.us",
+            "https://api.bybit.com",
+        ] {
+            let error = changed("venues.a.url", url);
+            assert!(error.contains("orders for real money need a mandate"), "{url}: {error}");
+        }
+        let error = changed("exchange.testnet", "false");
+        assert!(error.contains("because testnet is false"), "{error}");
+        for url in [
+            "http://127.0.0.1:9600",
+            "https://testnet.binance.vision",
+            "https://demo-api.binance.com",
+            "https://notbinance.com.example",
+        ] {
+            assert_eq!(changed("venues.a.url", url), "a", "{url}");
+        }
     }
 }

@@ -269,7 +269,7 @@ async fn paper_venue(dir: &Path) -> (Running, Vec<(String, String)>) {
 async fn a_whole_fleet_works_under_the_rules_and_nothing_is_refused() {
     let secured = Secured::start();
     let state = TempDir::new().unwrap();
-    let (venue, flags) = paper_venue(state.path()).await;
+    let (_venue, flags) = paper_venue(state.path()).await;
     let sources = Sources { flags, ..Sources::default() };
     let config = Arc::new(Config::load(&sources).unwrap());
     let (clock, metrics) = (Arc::new(SystemClock), Metrics::new());

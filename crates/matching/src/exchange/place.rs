@@ -9,9 +9,8 @@ use super::turn::{Note, Ready, Turn};
 use crate::filters::{self, Candidate, UNITS_MAX};
 use crate::money::{ATOMS_MAX, Atoms};
 use crate::{
-    Funding,
-    AccountId, ClientId, ExecutionKind, Filter, OrderKind, OrderRequest, Permissions, Refusal,
-    StpMode, SymbolStatus,
+    AccountId, ClientId, ExecutionKind, Filter, Funding, OrderKind, OrderRequest, Permissions,
+    Refusal, StpMode, SymbolStatus,
 };
 
 /// What part an order plays in a list, which decides what can be checked when it is placed.

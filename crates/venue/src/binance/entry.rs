@@ -1,6 +1,5 @@
 //! What is asked before trading begins: clocks, filters, fees, and what the key may do.
 
-
 use bytes::Bytes;
 use domain::Instrument;
 use hyper::Method;
