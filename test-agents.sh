@@ -157,7 +157,7 @@ main() {
       exec cargo run --release --locked --quiet -p bench -- "$what" --check "$@"
       ;;
     --compose) shift; exec bash deploy/test-compose.sh "$@" ;;
-    -h | --help) sed -n '2,12p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
+    -h | --help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
     *) die "unknown option $1; see --help" ;;
   esac
 }
