@@ -150,14 +150,18 @@ main() {
     --benchmark)
       shift
       need
-      # The programs that are measured stand beside the one that measures.
-      cargo build --release --locked --quiet -p bench -p cli -p coordinator -p riskquant
       local what=all
       case ${1:-} in [a-z]*) what=$1; shift ;; esac
+      case $what in
+        all | mcp | process)
+          # The programs that are measured stand beside the one that measures.
+          cargo build --release --locked --quiet -p bench -p cli -p coordinator -p riskquant
+          ;;
+      esac
       exec cargo run --release --locked --quiet -p bench -- "$what" --check "$@"
       ;;
     --compose) shift; exec bash deploy/test-compose.sh "$@" ;;
-    -h | --help) sed -n '2,12p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
+    -h | --help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
     *) die "unknown option $1; see --help" ;;
   esac
 }

@@ -20,6 +20,9 @@ use crate::Error;
 const KEY: &str = "benchkey00000000000000";
 const SECRET: &str = "asecretofthebenchmarkalone00";
 
+/// How long an agent may take until it serves.
+const START_MAX: Duration = Duration::from_secs(30);
+
 /// A paper venue on threads of its own, which are called `venue`.
 pub(crate) struct Venue {
     pub(crate) running: paper_venue::Running,
@@ -69,6 +72,11 @@ impl Venue {
         })??;
         Ok(Self { running, _runtime: runtime })
     }
+
+    /// Where clients find it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.running.address)
+    }
 }
 
 // === impl House ===
@@ -89,15 +97,7 @@ impl House {
         };
         let running = agent::start(&exchangespec::DEFINITION, host).await?;
         let client = Client::start(&bus, &"coordinator".parse()?).await?;
-        let mut version = client.directory().version();
-        loop {
-            version.borrow_and_update();
-            let all = client.directory().all();
-            if all.values().flatten().any(|i| i.presence.state == PresenceState::Ready) {
-                break;
-            }
-            version.changed().await?;
-        }
+        tokio::time::timeout(START_MAX, ready(&client)).await??;
         let (agent, tool) = ("exchangespec".parse()?, "place_order".parse()?);
         Ok((Self { client, agent, tool, _dir: dir }, running))
     }
@@ -121,6 +121,19 @@ impl House {
         let answer = self.client.call(&self.agent, &self.tool, args, &options).await?;
         let is_filled = answer.get().contains("\"state\":\"filled\"");
         Ok(Answered { bytes: answer.get().len(), is_filled })
+    }
+}
+
+/// Waits until an instance serves.
+async fn ready(client: &Client) -> Result<(), Error> {
+    let mut version = client.directory().version();
+    loop {
+        version.borrow_and_update();
+        let all = client.directory().all();
+        if all.values().flatten().any(|one| one.presence.state == PresenceState::Ready) {
+            return Ok(());
+        }
+        version.changed().await?;
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = Arc::new(builder.worker_threads(2).enable_all().build()?);
     let venue = Venue::simulated()?;
-    let url = format!("http://{}", venue.running.address);
+    let url = venue.url();
     let first = run(&runtime, async move {
         let (house, _running) = House::start(&url, "rest").await?;
         house.trade(0).await
@@ -50,10 +50,7 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
         Row {
             name: "place_order",
             what: "exchangespec_place_order, market orders at a paper venue, in one process",
-            measure: Box::new(move || {
-                let url = format!("http://{}", venue.running.address);
-                run(&runtime, orders(url))
-            }),
+            measure: Box::new(move || run(&runtime, orders(venue.url()))),
         },
     ];
     Ok(Benchmark { name: "orders", rows, targets: Vec::new() })

@@ -69,6 +69,11 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
             measure: Box::new(with(|steps| Ok(timed(|| through_the_book(steps)).1))),
         },
         Row {
+            name: "lobster",
+            what: "the same through the book of the crate lobster 0.7, which reports fills",
+            measure: Box::new(with(|steps| Ok(timed(|| through_lobster(steps)).1))),
+        },
+        Row {
             name: "exchange",
             what: "Exchange::apply: filters, balances, fees, events",
             measure: Box::new(with(|steps| Ok(through_the_exchange(steps, &[])?.1))),
@@ -185,6 +190,47 @@ fn through_the_book(steps: &[Step]) -> u64 {
             let (node, _) = book.insert(entry);
             ids.push(u64::from(id), node);
             live.push(u64::from(id));
+        }
+    }
+    trades
+}
+
+/// Gives the number of trades.
+fn through_lobster(steps: &[Step]) -> usize {
+    use lobster::{OrderBook, OrderEvent, OrderType};
+    let side_of = |side| match side {
+        Side::Buy => lobster::Side::Bid,
+        Side::Sell => lobster::Side::Ask,
+    };
+    let (mut book, mut live, mut id, mut trades) = (OrderBook::default(), Vec::new(), 0, 0);
+    for step in steps {
+        id += 1;
+        let command = match *step {
+            Step::Add { side, ticks, lots, .. } => OrderType::Limit {
+                id,
+                side: side_of(side),
+                qty: lots.unsigned_abs(),
+                price: ticks.unsigned_abs(),
+            },
+            Step::Take { side, lots, .. } => {
+                OrderType::Market { id, side: side_of(side), qty: lots.unsigned_abs() }
+            }
+            Step::Cancel { back } => match latest(&mut live, back) {
+                Some(id) => OrderType::Cancel { id },
+                None => continue,
+            },
+        };
+        let is_limit = matches!(command, OrderType::Limit { .. });
+        match book.execute(command) {
+            OrderEvent::Placed { id } => live.push(id),
+            OrderEvent::PartiallyFilled { id, fills, .. } => {
+                trades += fills.len();
+                if is_limit {
+                    live.push(id);
+                }
+            }
+            OrderEvent::Filled { fills, .. } => trades += fills.len(),
+            OrderEvent::Unfilled { .. } | OrderEvent::Canceled { .. } => {}
         }
     }
     trades
@@ -349,11 +395,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_books_make_the_same_trades() {
+    fn all_books_make_the_same_trades() {
         let steps: Vec<Step> = steps().into_iter().take(20_000).collect();
         let expected = plain(&steps);
         assert!(expected > 1_000, "{expected}");
         assert_eq!(through_the_book(&steps), expected);
+        assert_eq!(u64::try_from(through_lobster(&steps)), Ok(expected));
         let (exchange, _) = through_the_exchange(&steps, &[]).unwrap();
         let counters = exchange.counters();
         // An account does not trade with itself, so the exchange makes a few less.
