@@ -183,7 +183,8 @@ async fn told(
     caller: &Caller,
     point: u64,
 ) -> Result<impl Future<Output = Result<(), Error>> + use<>, Error> {
-    let mut changes = caller.bus.listen("bot4:topic:exchangespec:orders", 4_096).await?;
+    let orders = wire::topics::topic(&"exchangespec".parse()?, "orders");
+    let mut changes = caller.bus.listen(&orders, 4_096).await?;
     Ok(async move {
         for _ in 0..point {
             changes.next().await.ok_or("the bus has ended")?;

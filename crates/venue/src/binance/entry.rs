@@ -1,7 +1,5 @@
 //! What is asked before trading begins: clocks, filters, fees, and what the key may do.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use domain::Instrument;
 use hyper::Method;
@@ -11,7 +9,7 @@ use super::params::{Params, Value};
 use super::parse::{account, instruments, market};
 use super::rest::{Access, Call, Rest};
 use super::{Config, ConnectError};
-use crate::{Cost, Counted, Fees, Lane};
+use crate::{Cost, Fees, Lane};
 
 /// How often the clock is asked in a row, to find a quick round trip.
 const CLOCK_QUESTIONS: usize = 4;
