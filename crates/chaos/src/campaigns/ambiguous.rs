@@ -2,7 +2,7 @@
 //!
 //! Twenty kinds of faults strike at rates that the seed draws. When the orders are out the faults
 //! end, the market stands still (odd seeds) or everything is cancelled (even seeds), and record and
-//! truth must agree within [`SETTLE_MAX`](crate::house::SETTLE_MAX).
+//! truth must agree within the time that settling may take.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
