@@ -25,11 +25,20 @@ const ABOUT: [(&str, &str); 7] = [
     ),
     (
         "killed",
-        "The program on SQLite is killed with SIGKILL at points that number themselves: while the \
-         venue holds the answer to the k-th request, after the k-th growth of the journal's log, at \
-         the k-th told change of an order, and at the k-th request of a start that finds what a dead \
-         instance left. It is started again, must take an order, and every command is asked again \
-         under its old name. The lease is 1 s, which the times contain.",
+        "The program on SQLite is killed with SIGKILL in three lives: while it works (submits, \
+         changes, cancels, compares on demand), while its orders are filled and nobody calls, and in \
+         a start that finds what a dead instance left: a lost answer, trades that came meanwhile, \
+         orders of somebody else. The points number themselves. *Before a call*: every system call of \
+         every thread that can change anything outside the process is counted in one life, and in \
+         another the program is killed on entering it (`strace --inject`), so that it is not carried \
+         out. Between two such calls a kill leaves the same wherever it strikes, so these are all the \
+         places where the program can be interrupted, every `await` among them. *Answer lost*: the \
+         venue carries out the k-th request and holds the answer. *Change told*: the k-th change of \
+         an order is told on the bus. Each seed takes every tenth point, ten seeds take all. Then \
+         the program is started again, must take an order, and every command is asked again under \
+         its old name. The times are those until the next instance has compared its record with the \
+         venue and serves, and until it has taken an order; they contain what is left of the lease, \
+         which is 1 s, and its start. Their count is the number of kills.",
     ),
     (
         "replicas",
@@ -91,18 +100,19 @@ fn ms(time: Duration) -> String {
     format!("{} ms", time.as_millis())
 }
 
-/// The whole page.
+/// The whole page; `options` are those of the run.
 #[must_use]
-pub fn page(tallies: &[Tally], command: &str) -> String {
+pub fn page(tallies: &[Tally], options: &str) -> String {
     let mut out = String::from(
         "# Reliability\n\nGenerated whole by the command below; nothing here is written by hand.\n\n",
     );
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let write = format!("{command} --write docs/RELIABILITY.md");
+    let command = format!("./test-agents.sh --chaos {options}");
     out.push_str(&format!(
-        "```text\ncargo build -p chaos\n{write}\n```\n\nMachine: {cores} cores, {} {}, shared with \
-         other work; debug build. The seeds begin with 1. One campaign alone, or one seed of it: \
-         `--only NAME --first SEED --seeds 1`. Redis and PostgreSQL must be installed.\n\n",
+        "```text\n{command}\n```\n\nIt installs what it needs (Redis, PostgreSQL, strace), runs every \
+         campaign, writes this page, and fails when anything is broken. Machine: {cores} cores, {} {}, \
+         shared with other work; debug build. One campaign alone, or one seed of it: `--only NAME \
+         --first SEED --seeds 1`, which writes no page. The first seed is 1 where no other is named.\n\n",
         std::env::consts::OS,
         std::env::consts::ARCH
     ));

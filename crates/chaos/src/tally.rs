@@ -76,6 +76,21 @@ impl Breaches {
         self.kinds().iter().all(|(_, of)| of.is_empty())
     }
 
+    /// Changes the words of each.
+    pub(crate) fn each(&mut self, change: impl FnMut(&mut String)) {
+        let all = [
+            &mut self.duplicates,
+            &mut self.orphans,
+            &mut self.losses,
+            &mut self.phantoms,
+            &mut self.false_rejects,
+            &mut self.books,
+            &mut self.unknown,
+            &mut self.other,
+        ];
+        all.into_iter().flatten().for_each(change);
+    }
+
     /// Adds what another look found.
     pub fn add(&mut self, other: Self) {
         self.duplicates.extend(other.duplicates);
