@@ -85,6 +85,12 @@ pub fn line(tally: &Tally) -> String {
     for (what, middle, max, count) in times(tally) {
         out.push_str(&format!("\n           {what}: p50 {middle}, max {max} ({count})"));
     }
+    for (what, points) in &tally.points {
+        out.push_str(&format!(
+            "\n           {what}: {} calls in a life; of {} kills before one {} struck",
+            points.counted, points.tried, points.struck
+        ));
+    }
     out
 }
 
@@ -98,6 +104,23 @@ fn times(tally: &Tally) -> Vec<(&'static str, String, String, usize)> {
 
 fn ms(time: Duration) -> String {
     format!("{} ms", time.as_millis())
+}
+
+/// How many of the calls that reach outside were the end of a program; nothing without kills.
+fn calls(tallies: &[Tally]) -> String {
+    let mut rows = String::new();
+    for (what, points) in tallies.iter().flat_map(|tally| &tally.points) {
+        let (counted, tried, struck) = (points.counted, points.tried, points.struck);
+        rows.push_str(&format!("| {what} | {counted} | {tried} | {struck} |\n"));
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "\n| killed before a call | calls of a whole life | tried | struck |\n|---|---|---|---|\n\
+         {rows}\nOne that did not strike was to end a life that made fewer calls than the counted \
+         one: what is sent depends on the market and on how busy the machine is.\n"
+    )
 }
 
 /// The whole page; `options` are those of the run.
@@ -151,6 +174,7 @@ pub fn page(tallies: &[Tally], options: &str) -> String {
             out.push_str("| halted | order after the halt | none came | none came | 0 |\n");
         }
     }
+    out.push_str(&calls(tallies));
     out.push_str("\n## What each does\n");
     for tally in tallies {
         let about = ABOUT.iter().find(|(name, _)| *name == tally.name);

@@ -48,8 +48,21 @@ pub struct Tally {
     pub times: BTreeMap<&'static str, Vec<Duration>>,
     /// How often orders ended in a state of this name, by the journal.
     pub states: BTreeMap<&'static str, usize>,
+    /// System calls before which a program was killed, by what it did.
+    pub points: BTreeMap<&'static str, Points>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// System calls that reach outside a program, and kills before them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Points {
+    /// So many were counted in one life, at most.
+    pub counted: u64,
+    /// So many lives were to end before one of them.
+    pub tried: u64,
+    /// So many did; the others made fewer calls than the counted life.
+    pub struck: u64,
 }
 
 // === impl Breaches ===
@@ -137,6 +150,12 @@ impl Tally {
         }
         for (what, times) in other.times {
             self.times.entry(what).or_default().extend(times);
+        }
+        for (what, points) in other.points {
+            let sum = self.points.entry(what).or_default();
+            sum.counted = sum.counted.max(points.counted);
+            sum.tried = sum.tried.saturating_add(points.tried);
+            sum.struck = sum.struck.saturating_add(points.struck);
         }
         for (state, count) in other.states {
             let sum = self.states.entry(state).or_default();

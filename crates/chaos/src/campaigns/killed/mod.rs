@@ -8,13 +8,15 @@
 //! The points number themselves. A *call* point is the k-th system call of its kind by one thread
 //! that can change anything outside the process, killed before it is carried out; [`crate::trace`]
 //! says why no `await` lies outside these. A whole life of each kind is counted first and says which
-//! points there are; a life that does less than the counted one ends unkilled. Threads
+//! points there are; a life that does less than the counted one ends unkilled, and is told. Threads
 //! that are made while the program is watched, which in a start are all, share their numbers: there
-//! the k-th call is that of the thread that comes to it first. They are told apart by kind: the one
-//! of the bus and the venue sends, the one of the journal writes files. A *request* point is the k-th request that the venue
-//! sees: it is carried out and never answered, and the process is killed while it waits. An *event*
-//! point is the k-th change of an order that is told on the bus. These sweeps end when the life is
-//! over before its point is reached.
+//! the k-th call is that of the thread that comes to it first, so it is by kind that they are told
+//! apart: what sends to bus and venue is one thread, what writes the journal another.
+//!
+//! A *request* point is the k-th request that the venue sees: it is carried out and never answered,
+//! and the process is killed while it waits. (Before a call, whether the venue has carried out the
+//! last request yet is the machine's choice.) An *event* point is the k-th change of an order that
+//! is told on the bus. These sweeps end when the life is over before its point is reached.
 //!
 //! SIGKILL is the death of a process, not of a machine: what was written and not synced is there.
 
@@ -24,6 +26,7 @@ mod lives;
 use tokio::sync::Semaphore;
 
 use crate::program::Binary;
+use crate::tally::Points;
 use crate::trace::Call;
 use crate::{Error, Tally};
 
@@ -128,13 +131,18 @@ impl Sweeps<'_> {
         if calls.is_empty() {
             return Err(format!("{stage:?}: the program made no call at all").into());
         }
+        let counted = u64::try_from(calls.len()).unwrap_or(u64::MAX);
+        let mut points = Points { counted, ..Points::default() };
         let mine = (0_u64..).zip(calls).filter(|(at, _)| at % self.stride == seed % self.stride);
         let lives = mine.map(|(_, call)| {
             Box::pin(self.live(seed, Point { stage, trigger: Trigger::Call(call) }))
         });
         for (part, _) in futures_util::future::try_join_all(lives).await? {
+            points.tried = points.tried.saturating_add(1);
+            points.struck = points.struck.saturating_add(part.events);
             tally.add(part);
         }
+        tally.points.insert(stage.told(), points);
         Ok(tally)
     }
 
@@ -142,6 +150,19 @@ impl Sweeps<'_> {
     async fn live(self, seed: u64, point: Point) -> Result<(Tally, Vec<Call>), Error> {
         let _seat = self.lives.acquire().await?;
         Box::pin(lives::live(self.binary, seed, &point)).await
+    }
+}
+
+// === impl Stage ===
+
+impl Stage {
+    /// For the report.
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Work => "submit, change, cancel, compare",
+            Self::Fills => "fills that come by themselves",
+            Self::Start => "start after a death",
+        }
     }
 }
 
