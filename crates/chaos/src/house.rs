@@ -255,8 +255,19 @@ async fn served_by(client: &Client, is_it: impl Fn(&Presence) -> bool) -> Result
             return Ok(presence.instance.as_str().to_owned());
         }
         let waited = tokio::time::timeout_at(deadline, version.changed()).await;
-        waited.map_err(|_late| format!("nobody serves after {SERVE_MAX:?}"))??;
+        waited.map_err(|_late| nobody_serves(client))??;
     }
+}
+
+/// That nobody serves, and what those who are there say about it.
+pub(crate) fn nobody_serves(client: &Client) -> String {
+    let said = |found: &Presence| {
+        format!("; {} is {:?}: {}", found.instance.as_str(), found.state, found.reasons.join(", "))
+    };
+    let all = client.directory().all();
+    let there: String =
+        all.into_values().flatten().map(|instance| said(&instance.presence)).collect();
+    format!("nobody serves after {SERVE_MAX:?}{there}")
 }
 
 /// The parameters of a tool that asks for the account only.
