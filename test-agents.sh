@@ -6,6 +6,10 @@
 #                                                     health and one call an agent, on a running fleet
 #   ./test-agents.sh --benchmark [WHAT] [OPTION..]    measures against floors, and fails when a target
 #                                                     is missed; see docs/BENCHMARKS.md
+#   ./test-agents.sh --chaos [--seeds N] [OPTION..]   loses answers, kills and freezes programs, and fails when an
+#                                                     order is lost or doubled; writes docs/RELIABILITY.md (the full
+#                                                     size, 50 seeds, takes about 20 minutes), or only a table
+#                                                     with --only NAME
 #   ./test-agents.sh --compose                        builds and drives the fleet in containers
 #
 # Ends with one plain line, "N passed, N failed", and non-zero when something failed.
@@ -43,6 +47,7 @@ need() {
   command -v redis-cli >/dev/null || packages+=(redis-tools)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
   command -v openssl >/dev/null || packages+=(openssl)
+  command -v strace >/dev/null || packages+=(strace)
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   command -v cc >/dev/null || packages+=(gcc libc6-dev)
   ((${#packages[@]})) || return 0
@@ -143,6 +148,20 @@ quick() {
   finish
 }
 
+# Runs the campaigns of faults; a page about one of them alone would be no page about all.
+chaos() {
+  local seeds=(--seeds 50) page=(--write docs/RELIABILITY.md) option
+  for option in "$@"; do
+    case $option in
+      --seeds | --seeds=*) seeds=() ;;
+      --only | --only=* | --write | --write=*) page=() ;;
+    esac
+  done
+  # The agent that is killed stands beside the program that kills it.
+  cargo build --locked --quiet -p chaos
+  exec cargo run --locked --quiet -p chaos -- "${seeds[@]}" "${page[@]}" "$@"
+}
+
 main() {
   case ${1:-} in
     '') all ;;
@@ -160,8 +179,9 @@ main() {
       esac
       exec cargo run --release --locked --quiet -p bench -- "$what" --check "$@"
       ;;
+    --chaos) shift; need; chaos "$@" ;;
     --compose) shift; exec bash deploy/test-compose.sh "$@" ;;
-    -h | --help) sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
+    -h | --help) sed -n '2,15p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
     *) die "unknown option $1; see --help" ;;
   esac
 }

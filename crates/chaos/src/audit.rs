@@ -25,8 +25,9 @@ const ATOM_PLACES: u32 = 12;
 /// The most orders that a campaign makes with one journal.
 const ORDERS_MAX: u32 = 100_000;
 
-/// How the names of the house's own orders begin.
-const OURS: &str = "b4";
+/// How the names of the house's own orders begin. A venue's own names have no dash, and some of
+/// them begin with the same letter and digit by chance.
+const OURS: [&str; 3] = ["b4-", "b4h-", "b4l-"];
 
 /// What the journal holds.
 #[derive(Debug)]
@@ -153,7 +154,7 @@ impl Record {
     /// One wish, one order: by name at the venue, by command in the journal.
     fn look_for_doubles(&self, truth: &Truth, found: &mut Breaches) {
         let mut named: BTreeMap<&str, usize> = BTreeMap::new();
-        for told in truth.orders.values().filter(|told| told.client_id.starts_with(OURS)) {
+        for told in truth.orders.values().filter(|told| is_ours(&told.client_id)) {
             let count = named.entry(&told.client_id).or_default();
             *count = count.saturating_add(1);
         }
@@ -168,7 +169,7 @@ impl Record {
         }
         let doubles = made.into_iter().filter(|(_, count)| *count > 1);
         found.duplicates.extend(doubles.map(|(id, count)| format!("{id} made {count} orders")));
-        let taken_for_foreign = self.found_as.iter().filter(|(_, name)| name.starts_with(OURS));
+        let taken_for_foreign = self.found_as.iter().filter(|(_, name)| is_ours(name));
         let says = |(id, name): (&String, &String)| format!("our {name} was adopted as {id}");
         found.duplicates.extend(taken_for_foreign.map(says));
     }
@@ -242,6 +243,11 @@ impl Record {
         }
         found
     }
+}
+
+/// Whether an order of this name is one of the house's own.
+fn is_ours(name: &str) -> bool {
+    OURS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether a failure says that nothing was placed.

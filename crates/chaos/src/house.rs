@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use agent::{Config, Host, Sources, start};
 use bus::{Bus, CallOptions, Client};
+use domain::Timestamp;
 use exchangespec::DEFINITION;
 use journal::Journal;
 use paper_venue::{Credentials, Limits, MarketAction, MarketOptions, Options, PaperVenue, Running};
@@ -15,7 +16,7 @@ use telemetry::Metrics;
 use tempfile::TempDir;
 use testkit::WallClock;
 use tokio::time::{Instant, sleep};
-use wire::{Code, Effect, Failure, InstanceId, PresenceState};
+use wire::{Code, Effect, Failure, InstanceId, Presence, PresenceState};
 
 use crate::audit::{Asked, Record};
 use crate::orders::{SYMBOLS, Touch, in_cents};
@@ -233,22 +234,40 @@ impl House {
 
 /// Waits until an instance that is not one of `before` serves; gives its name.
 pub(crate) async fn served(client: &Client, before: &[String]) -> Result<String, Error> {
+    let is_new = |found: &Presence| !before.iter().any(|known| known == found.instance.as_str());
+    served_by(client, is_new).await
+}
+
+/// Waits until an instance serves that was started at this time or later; gives its name.
+pub(crate) async fn served_since(client: &Client, since: Timestamp) -> Result<String, Error> {
+    served_by(client, |found| found.started_unix_ms >= since.unix_millis()).await
+}
+
+async fn served_by(client: &Client, is_it: impl Fn(&Presence) -> bool) -> Result<String, Error> {
     let mut version = client.directory().version();
     let deadline = Instant::now() + SERVE_MAX;
     loop {
         version.borrow_and_update();
         let all = client.directory().all();
-        let ready =
-            all.into_values().flatten().map(|instance| instance.presence).find(|presence| {
-                let name = presence.instance.as_str();
-                presence.state == PresenceState::Ready && !before.iter().any(|known| known == name)
-            });
+        let mut there = all.into_values().flatten().map(|instance| instance.presence);
+        let ready = there.find(|found| found.state == PresenceState::Ready && is_it(found));
         if let Some(presence) = ready {
             return Ok(presence.instance.as_str().to_owned());
         }
         let waited = tokio::time::timeout_at(deadline, version.changed()).await;
-        waited.map_err(|_late| format!("nobody serves after {SERVE_MAX:?}"))??;
+        waited.map_err(|_late| nobody_serves(client))??;
     }
+}
+
+/// That nobody serves, and what those who are there say about it.
+pub(crate) fn nobody_serves(client: &Client) -> String {
+    let said = |found: &Presence| {
+        format!("; {} is {:?}: {}", found.instance.as_str(), found.state, found.reasons.join(", "))
+    };
+    let all = client.directory().all();
+    let there: String =
+        all.into_values().flatten().map(|instance| said(&instance.presence)).collect();
+    format!("nobody serves after {SERVE_MAX:?}{there}")
 }
 
 /// The parameters of a tool that asks for the account only.

@@ -19,10 +19,11 @@ mod person;
 mod program;
 pub mod report;
 mod tally;
+mod trace;
 mod truth;
 
 pub use program::Binary;
-pub use tally::{Breaches, Tally};
+pub use tally::{Breaches, Points, Tally};
 
 /// What ended a campaign early.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

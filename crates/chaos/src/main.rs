@@ -58,8 +58,11 @@ fn run(cli: &Cli) -> Result<bool, Error> {
     }
     runtime.shutdown_timeout(Duration::from_secs(2));
     if let Some(path) = &cli.write {
-        let command = format!("cargo run -p chaos -- --seeds {}", cli.seeds);
-        std::fs::write(path, report::page(&tallies, &command))?;
+        let mut options = format!("--seeds {}", cli.seeds);
+        if cli.first != 1 {
+            options.push_str(&format!(" --first {}", cli.first));
+        }
+        std::fs::write(path, report::page(&tallies, &options))?;
     }
     Ok(tallies.iter().all(chaos::Tally::is_kept))
 }

@@ -1,16 +1,23 @@
 //! The agent as a program: started, stopped for a while, and killed.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{Bus, Client, Health};
 use testkit::{Redis, WallClock, free_port};
+use tokio::time::sleep;
 use wire::PresenceState;
 
 use crate::Error;
 use crate::house::{Place, SERVE_MAX};
+use crate::trace::{Watch, missing};
+
+/// Between two looks at whether a program has died: times are counted from there.
+const LOOK_EVERY_DEAD: Duration = Duration::from_millis(1);
 
 /// A running program; killed when dropped.
 #[derive(Debug)]
@@ -58,10 +65,26 @@ impl Binary {
 impl Program {
     /// Starts one; its log is kept in the place's folder.
     pub(crate) fn start(binary: &Binary, place: &Place, redis: &Redis) -> Result<Self, Error> {
+        Self::run(Command::new(&binary.0), place, redis).map_err(Into::into)
+    }
+
+    /// Starts one whose calls are watched from the first.
+    pub(crate) fn start_watched(
+        binary: &Binary,
+        place: &Place,
+        redis: &Redis,
+        watch: &Watch,
+    ) -> Result<Self, Error> {
+        let mut command = watch.start();
+        command.arg(&binary.0);
+        Self::run(command, place, redis).map_err(missing)
+    }
+
+    fn run(mut command: Command, place: &Place, redis: &Redis) -> io::Result<Self> {
         let listen = format!("127.0.0.1:{}", free_port());
         let state = place.dir.path();
         let log = File::create(log_of(state, &listen))?;
-        let child = Command::new(&binary.0)
+        let child = command
             .envs(place.environment())
             .args(["--redis", &redis.url(), "--database", &place.database, "--listen", &listen])
             .arg("--state")
@@ -79,6 +102,21 @@ impl Program {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// The number that the machine has for it.
+    pub(crate) fn number(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it is dead.
+    pub(crate) async fn dead(&mut self) -> Result<ExitStatus, Error> {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            sleep(LOOK_EVERY_DEAD).await;
+        }
     }
 
     /// SIGSTOP: it stands still wherever it is.

@@ -25,11 +25,20 @@ const ABOUT: [(&str, &str); 7] = [
     ),
     (
         "killed",
-        "The program on SQLite is killed with SIGKILL at points that number themselves: while the \
-         venue holds the answer to the k-th request, after the k-th growth of the journal's log, at \
-         the k-th told change of an order, and at the k-th request of a start that finds what a dead \
-         instance left. It is started again, must take an order, and every command is asked again \
-         under its old name. The lease is 1 s, which the times contain.",
+        "The program on SQLite is killed with SIGKILL in three lives: while it works (submits, \
+         changes, cancels, compares on demand), while its orders are filled and nobody calls, and in \
+         a start that finds what a dead instance left: a lost answer, trades that came meanwhile, \
+         orders of somebody else. The points number themselves. *Before a call*: every system call of \
+         every thread that can change anything outside the process is counted in one life, and in \
+         another the program is killed on entering it (`strace --inject`), so that it is not carried \
+         out. Between two such calls a kill leaves the same wherever it strikes, so these are all the \
+         places where the program can be interrupted, every `await` among them. *Answer lost*: the \
+         venue carries out the k-th request and holds the answer. *Change told*: the k-th change of \
+         an order is told on the bus. Each seed takes every tenth point, ten seeds take all. Then \
+         the program is started again, must take an order, and every command is asked again under \
+         its old name. The times are those until the next instance has compared its record with the \
+         venue and serves, and until it has taken an order; they contain what is left of the lease, \
+         which is 1 s, and its start. Their count is the number of kills.",
     ),
     (
         "replicas",
@@ -76,6 +85,12 @@ pub fn line(tally: &Tally) -> String {
     for (what, middle, max, count) in times(tally) {
         out.push_str(&format!("\n           {what}: p50 {middle}, max {max} ({count})"));
     }
+    for (what, points) in &tally.points {
+        out.push_str(&format!(
+            "\n           {what}: {} calls in a life; of {} kills before one {} struck",
+            points.counted, points.tried, points.struck
+        ));
+    }
     out
 }
 
@@ -91,18 +106,36 @@ fn ms(time: Duration) -> String {
     format!("{} ms", time.as_millis())
 }
 
-/// The whole page.
+/// How many of the calls that reach outside were the end of a program; nothing without kills.
+fn calls(tallies: &[Tally]) -> String {
+    let mut rows = String::new();
+    for (what, points) in tallies.iter().flat_map(|tally| &tally.points) {
+        let (counted, tried, struck) = (points.counted, points.tried, points.struck);
+        rows.push_str(&format!("| {what} | {counted} | {tried} | {struck} |\n"));
+    }
+    if rows.is_empty() {
+        return rows;
+    }
+    format!(
+        "\n| killed before a call | calls of a whole life | tried | struck |\n|---|---|---|---|\n\
+         {rows}\nOne that did not strike was to end a life that made fewer calls than the counted \
+         one: what is sent depends on the market and on how busy the machine is.\n"
+    )
+}
+
+/// The whole page; `options` are those of the run.
 #[must_use]
-pub fn page(tallies: &[Tally], command: &str) -> String {
+pub fn page(tallies: &[Tally], options: &str) -> String {
     let mut out = String::from(
         "# Reliability\n\nGenerated whole by the command below; nothing here is written by hand.\n\n",
     );
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let write = format!("{command} --write docs/RELIABILITY.md");
+    let command = format!("./test-agents.sh --chaos {options}");
     out.push_str(&format!(
-        "```text\ncargo build -p chaos\n{write}\n```\n\nMachine: {cores} cores, {} {}, shared with \
-         other work; debug build. The seeds begin with 1. One campaign alone, or one seed of it: \
-         `--only NAME --first SEED --seeds 1`. Redis and PostgreSQL must be installed.\n\n",
+        "```text\n{command}\n```\n\nIt installs what it needs (Redis, PostgreSQL, strace), runs every \
+         campaign, writes this page, and fails when anything is broken. Machine: {cores} cores, {} {}, \
+         shared with other work; debug build. One campaign alone, or one seed of it: `--only NAME \
+         --first SEED --seeds 1`, which writes no page. The first seed is 1 where no other is named.\n\n",
         std::env::consts::OS,
         std::env::consts::ARCH
     ));
@@ -141,6 +174,7 @@ pub fn page(tallies: &[Tally], command: &str) -> String {
             out.push_str("| halted | order after the halt | none came | none came | 0 |\n");
         }
     }
+    out.push_str(&calls(tallies));
     out.push_str("\n## What each does\n");
     for tally in tallies {
         let about = ABOUT.iter().find(|(name, _)| *name == tally.name);

@@ -48,8 +48,21 @@ pub struct Tally {
     pub times: BTreeMap<&'static str, Vec<Duration>>,
     /// How often orders ended in a state of this name, by the journal.
     pub states: BTreeMap<&'static str, usize>,
+    /// System calls before which a program was killed, by what it did.
+    pub points: BTreeMap<&'static str, Points>,
     /// How long it took.
     pub took: Duration,
+}
+
+/// System calls that reach outside a program, and kills before them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Points {
+    /// So many were counted in one life, at most.
+    pub counted: u64,
+    /// So many lives were to end before one of them.
+    pub tried: u64,
+    /// So many did; the others made fewer calls than the counted life.
+    pub struck: u64,
 }
 
 // === impl Breaches ===
@@ -74,6 +87,21 @@ impl Breaches {
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.kinds().iter().all(|(_, of)| of.is_empty())
+    }
+
+    /// Changes the words of each.
+    pub(crate) fn each(&mut self, change: impl FnMut(&mut String)) {
+        let all = [
+            &mut self.duplicates,
+            &mut self.orphans,
+            &mut self.losses,
+            &mut self.phantoms,
+            &mut self.false_rejects,
+            &mut self.books,
+            &mut self.unknown,
+            &mut self.other,
+        ];
+        all.into_iter().flatten().for_each(change);
     }
 
     /// Adds what another look found.
@@ -122,6 +150,12 @@ impl Tally {
         }
         for (what, times) in other.times {
             self.times.entry(what).or_default().extend(times);
+        }
+        for (what, points) in other.points {
+            let sum = self.points.entry(what).or_default();
+            sum.counted = sum.counted.max(points.counted);
+            sum.tried = sum.tried.saturating_add(points.tried);
+            sum.struck = sum.struck.saturating_add(points.struck);
         }
         for (state, count) in other.states {
             let sum = self.states.entry(state).or_default();

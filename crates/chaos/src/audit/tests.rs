@@ -97,6 +97,13 @@ fn an_order_of_ours_that_was_adopted_is_a_duplicate() {
 }
 
 #[test]
+fn a_name_of_the_venue_that_begins_like_ours_by_chance_is_not_ours() {
+    let (mut record, truth) = agreed();
+    record.found_as.insert("b4f-1".to_owned(), "b4yz9XXMRsNaQERg7o81e7".to_owned());
+    finds(&record, &truth, &[]);
+}
+
+#[test]
 fn a_trade_that_is_not_on_record_is_a_loss_even_if_it_was_booked_as_paid_in() {
     let (mut record, truth) = agreed();
     record.fills.clear();

@@ -16,7 +16,9 @@ use wire::{Code, Failure};
 
 use crate::audit::{Asked, Record};
 use crate::draws::Draws;
-use crate::house::{LOOK_EVERY, Place, SERVE_MAX, ask_as, command_id, served, touch};
+use crate::house::{
+    LOOK_EVERY, Place, SERVE_MAX, ask_as, command_id, nobody_serves, served, touch,
+};
 use crate::orders::Mind;
 use crate::program::{Binary, Caller, Program};
 use crate::{Breaches, Error, Tally};
@@ -164,7 +166,7 @@ impl Fleet<'_> {
                 }
             }
             if Instant::now() > deadline {
-                return Err(format!("nobody serves after {SERVE_MAX:?}").into());
+                return Err(nobody_serves(&self.caller.client).into());
             }
             sleep(Duration::from_millis(5)).await;
         }

@@ -36,8 +36,8 @@ async fn what_a_person_does_by_hand_is_adopted_to_the_last_unit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_anywhere_loses_and_doubles_nothing() {
-    let tally = killed::run(&binary(), 2, 1, 40).await.unwrap();
-    assert!(tally.events >= 3, "only {} kills", tally.events);
+    let tally = killed::run(&binary(), 2, 1, 80).await.unwrap();
+    assert!(tally.events >= 10, "only {} kills", tally.events);
     kept(&tally);
 }
 
