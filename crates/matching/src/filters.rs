@@ -24,6 +24,10 @@ pub(crate) struct Candidate<'a> {
     pub(crate) tick_lot_atoms: Atoms,
 }
 
+/// The parts of an iceberg in any market: each may be a trade of its own, so one order that takes
+/// them all makes this many events.
+const PARTS_MAX: i64 = 1_000;
+
 const fn fails<T>(filter: Filter) -> Result<T, Refusal> {
     Err(Refusal::Filter(filter))
 }
@@ -101,8 +105,11 @@ fn check_iceberg(filters: &Filters, request: &OrderRequest) -> Result<(), Refusa
     let whole = request.lots.checked_div(request.iceberg_lots).unwrap_or(0);
     let rest = request.lots.checked_rem(request.iceberg_lots).unwrap_or(0);
     let parts = whole.saturating_add(i64::from(rest > 0));
-    let limit = i64::from(filters.iceberg_parts_max);
-    if limit > 0 && parts > limit { fails(Filter::IcebergParts) } else { Ok(()) }
+    let limit = match i64::from(filters.iceberg_parts_max) {
+        0 => PARTS_MAX,
+        limit => limit.min(PARTS_MAX),
+    };
+    if parts > limit { fails(Filter::IcebergParts) } else { Ok(()) }
 }
 
 fn check_trailing(filters: &Filters, request: &OrderRequest) -> Result<(), Refusal> {

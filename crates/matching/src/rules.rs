@@ -85,7 +85,7 @@ pub struct Filters {
     pub min_notional: Option<NotionalFilter>,
     /// `NOTIONAL`.
     pub notional: Option<NotionalFilter>,
-    /// `ICEBERG_PARTS`.
+    /// `ICEBERG_PARTS`; a thousand at most, also when it is zero.
     pub iceberg_parts_max: u32,
     /// `MAX_NUM_ORDERS`.
     pub orders_max: u32,

@@ -148,6 +148,18 @@ fn open_orders_are_counted_by_kind_and_for_the_whole_venue() {
     assert_eq!(floor.refusal(a, buy(10, 1)), failure("EXCHANGE_MAX_NUM_ORDERS"));
 }
 
+/// A million parts of one lot would be a million trades for whoever takes them.
+#[test]
+fn an_iceberg_has_a_bounded_number_of_parts_in_any_market() {
+    for iceberg_parts_max in [0, u32::MAX] {
+        let mut floor = Floor::with_filters(Filters { iceberg_parts_max, ..Filters::default() });
+        let a = floor.rich();
+        let iceberg = |lots: i64| OrderRequest { iceberg_lots: 1, ..buy(1, lots) };
+        assert_eq!(floor.refusal(a, iceberg(1_001)), failure("ICEBERG_PARTS"));
+        assert_eq!(floor.refusal(a, iceberg(1_000)), "ok");
+    }
+}
+
 #[test]
 fn the_position_filter_counts_what_is_owned_and_what_is_being_bought() {
     let mut floor = Floor::with_filters(Filters { position_max_lots: 10, ..Filters::default() });
