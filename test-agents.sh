@@ -120,6 +120,8 @@ documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no
 
 all() {
   need
+  # Those of other systems, too: the licences of all of them are looked at.
+  check 'dependencies' cargo fetch --locked --quiet
   check 'formatting' cargo fmt --all --check
   check 'scripts' scripts_are_whole
   check 'compose file' compose_is_whole

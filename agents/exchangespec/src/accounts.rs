@@ -27,7 +27,7 @@ use crate::books::Books;
 use crate::budget::SharedBudget;
 use crate::desk::{Desk, Parts, quote};
 use crate::lease::Lease;
-use crate::plan::{AccountPlan, plans};
+use crate::plan::{AccountPlan, durability_of, plans};
 use crate::reconcile;
 use crate::reports;
 use crate::views::HaltView;
@@ -97,7 +97,8 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
             .map_err(|error| OpenError(format!("state folder {}: {error}", state_dir.display())))?;
     }
     let address = config.journal_address(state_dir).map_err(|error| failed(&error))?;
-    let journal = Journal::open(&address).await.map_err(|error| failed(&error))?;
+    let durability = config.durability().unwrap_or_else(|| durability_of(&plans));
+    let journal = Journal::open_with(&address, durability).await.map_err(|error| failed(&error))?;
     // Works once in the life of a journal; a state that is lost later stays lost until a person
     // halts or resumes.
     let (starting, now) = (journal.clone(), environment.clock.now());

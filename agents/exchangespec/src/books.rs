@@ -6,10 +6,11 @@
 //!
 //! # Invariants
 //!
-//! * An order that is settled is not kept; the journal has it.
+//! * An order that is settled is kept for a while only, since most of what is heard of it afterwards
+//!   is known already; the journal has it.
 //! * A fill moves money once, however often it is told: [`ledger::Positions`] knows its number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use domain::{
@@ -30,7 +31,12 @@ pub(crate) struct Books {
     /// The day's first equity; `None` until the account could be valued once.
     pub(crate) day: Option<DayBook>,
     open: BTreeMap<ClientOrderId, Order>,
+    /// The orders that were settled last, the latest at the end.
+    settled: VecDeque<Order>,
 }
+
+/// How many settled orders are kept.
+const SETTLED_MAX: usize = 64;
 
 /// The best prices of the symbols that were asked for and have some.
 pub(crate) type Prices = BTreeMap<Symbol, Market>;
@@ -39,8 +45,8 @@ pub(crate) type Prices = BTreeMap<Symbol, Market>;
 
 impl Books {
     pub(crate) fn new(instruments: Arc<[Instrument]>, quote: Asset) -> Self {
-        let (totals, positions, open) = Default::default();
-        Self { instruments, quote, totals, positions, day: None, open }
+        let (totals, positions, open, settled) = Default::default();
+        Self { instruments, quote, totals, positions, day: None, open, settled }
     }
 
     /// Books money that was paid in or taken out.
@@ -86,11 +92,16 @@ impl Books {
         Ok(after)
     }
 
-    /// Keeps what is known of an order now; forgets it once it is settled.
+    /// Keeps what is known of an order now.
     pub(crate) fn put(&mut self, order: Order) {
         let id = order.request().client_order_id.clone();
         if order.is_settled() {
             self.open.remove(&id);
+            self.settled.retain(|other| other.request().client_order_id != id);
+            if self.settled.len() >= SETTLED_MAX {
+                self.settled.pop_front();
+            }
+            self.settled.push_back(order);
         } else {
             self.open.insert(id, order);
         }
@@ -104,6 +115,11 @@ impl Books {
     /// An order that is not settled.
     pub(crate) fn order(&self, id: &ClientOrderId) -> Option<&Order> {
         self.open.get(id)
+    }
+
+    /// An order that was settled lately.
+    pub(crate) fn settled(&self, id: &ClientOrderId) -> Option<&Order> {
+        self.settled.iter().rev().find(|order| order.request().client_order_id == *id)
     }
 
     /// Every order that is not settled.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use agent::Environment;
 use bus::Publisher;
 use domain::{Asset, ClientOrderId, Clock, Fill, Symbol, Timestamp};
-use journal::{Journal, JournalError, Sender};
+use journal::{Journal, JournalError, News, Sender};
 use ledger::DayBook;
 use orders::{Applied, Order, OrderEvent, OrderState};
 use risk::{Limits, Market};
@@ -165,19 +165,45 @@ impl Desk {
         event: &OrderEvent,
         at: Timestamp,
     ) -> Result<Applied, JournalError> {
+        self.record_all(books, id, std::slice::from_ref(event), at).await
+    }
+
+    /// Makes events of an order durable, together, and then lets them count; tells whether any was
+    /// news.
+    ///
+    /// # Errors
+    /// When they could not be made durable; the books are as before. When one contradicts what is
+    /// known: those before it count.
+    pub(crate) async fn record_all(
+        &self,
+        books: &mut Books,
+        id: &ClientOrderId,
+        events: &[OrderEvent],
+        at: Timestamp,
+    ) -> Result<Applied, JournalError> {
         let Some(order) = books.order(id) else {
             return Err(JournalError::NoSuchOrder { client_order_id: id.clone() });
         };
-        let mut after = order.clone();
-        let applied = after.apply(event, at).map_err(|error| JournalError::Conflict {
-            client_order_id: id.clone(),
-            why: error.to_string(),
-        })?;
-        if applied == Applied::Nothing {
-            return Ok(applied);
+        let (news, conflict) = consequences(order, events, at);
+        if !news.is_empty() {
+            self.write_down(books, id, &news, at).await?;
         }
-        if let Err(error) = self.append(event, at, &after).await {
-            // The journal may be one event ahead of the books; what it says stands.
+        match conflict {
+            Some(conflict) => Err(conflict),
+            None if news.is_empty() => Ok(Applied::Nothing),
+            None => Ok(Applied::Changed),
+        }
+    }
+
+    async fn write_down(
+        &self,
+        books: &mut Books,
+        id: &ClientOrderId,
+        news: &[(&OrderEvent, Order)],
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        if let Err(error) = self.append(news, at).await {
+            // The journal may be ahead of the books; what it says stands.
             if let Ok(Some(known)) = self.journal.load_order(id).await {
                 for fill in known.fills() {
                     self.book(books, fill);
@@ -186,14 +212,16 @@ impl Desk {
             }
             return Err(error);
         }
-        if let OrderEvent::Filled(fill) = event {
-            self.book(books, fill);
-            self.fills.publish(raw(&FillView::from(fill)));
+        for (event, after) in news {
+            if let OrderEvent::Filled(fill) = event {
+                self.book(books, fill);
+                self.fills.publish(raw(&FillView::from(fill)));
+            }
+            self.tell(after);
+            books.put(after.clone());
         }
-        self.tell(&after);
-        books.put(after);
         self.changed.send_modify(|version| *version = version.wrapping_add(1));
-        Ok(applied)
+        Ok(())
     }
 
     fn book(&self, books: &mut Books, fill: &Fill) {
@@ -202,16 +230,17 @@ impl Desk {
         }
     }
 
-    /// Writes an event; while the outcome is unknown, the same write again, which tells.
+    /// Writes events; while the outcome is unknown, the same write again, which tells.
     async fn append(
         &self,
-        event: &OrderEvent,
+        news: &[(&OrderEvent, Order)],
         at: Timestamp,
-        after: &Order,
     ) -> Result<(), JournalError> {
+        let news: Vec<News<'_>> =
+            news.iter().map(|(event, after)| News { event, at, after }).collect();
         let mut doubts = 0;
         loop {
-            match self.journal.append(event, at, after).await {
+            match self.journal.append_all(&news).await {
                 Ok(_) => return Ok(()),
                 Err(JournalError::Unknown { .. }) if doubts < DOUBTS_MAX => {
                     doubts += 1;
@@ -261,6 +290,28 @@ impl Desk {
         }
         Ok(Some(equity))
     }
+}
+
+/// The events that change an order, each with the order after it, up to one that contradicts.
+fn consequences<'a>(
+    order: &Order,
+    events: &'a [OrderEvent],
+    at: Timestamp,
+) -> (Vec<(&'a OrderEvent, Order)>, Option<JournalError>) {
+    let mut news: Vec<(&OrderEvent, Order)> = Vec::with_capacity(events.len());
+    for event in events {
+        let mut after = news.last().map_or(order, |(_, last)| last).clone();
+        match after.apply(event, at) {
+            Ok(Applied::Changed) => news.push((event, after)),
+            Ok(Applied::Nothing) => {}
+            Err(error) => {
+                let client_order_id = order.request().client_order_id.clone();
+                let conflict = JournalError::Conflict { client_order_id, why: error.to_string() };
+                return (news, Some(conflict));
+            }
+        }
+    }
+    (news, None)
 }
 
 /// What accounts are valued in.

@@ -1,17 +1,20 @@
 //! The one gate: every order goes through [`Desk::place`] or [`Desk::place_list`], and nothing else
 //! that adds to what is at stake reaches the venue.
 //!
-//! In this order: the instrument's filters; then, one wish at a time, the lease of the account, the
-//! halt state, the limits, and the durable intent, which reads halt state and fence again; then the
-//! venue, which asks the lease and the age of the halt state once more when the bytes are ready.
+//! In this order: the instrument's filters; then, one wish at a time, the lease of the account; then
+//! one transaction that reads the halt state and the fence, asks the limits and makes the intent
+//! durable; then the venue, which asks the lease and the age of the halt state once more when the
+//! bytes are ready. Who listens is told of an order when its bytes are on their way.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use domain::{ClientOrderId, CommandId, Instrument, NewOrder, NewOrderList, Symbol};
-use journal::{Intent, JournalError};
+use journal::{Beginning, Decided, Intent, JournalError};
 use orders::{Order, OrderEvent, OrderState, RejectCode};
-use risk::{Approved, Context};
+use risk::{Approved, Context, Halt};
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,10 +33,28 @@ const RECORD_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The code of an order that never left this process.
 pub(crate) const NOT_SENT: &str = "NOT_SENT";
 
+/// Why something is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cause<'a> {
+    /// The command that asked for it.
+    pub(crate) command: &'a CommandId,
+    /// What goes on record with the order, when the command was not put there before.
+    pub(crate) beginning: Option<&'a Beginning>,
+}
+
+// === impl Cause ===
+
+impl<'a> Cause<'a> {
+    /// A command that is on record.
+    pub(crate) const fn of(command: &'a CommandId) -> Self {
+        Self { command, beginning: None }
+    }
+}
+
 /// What is asked for at once.
-trait Wish {
+trait Wish: Clone + Send + Sync {
     /// What is sent.
-    type Sent;
+    type Sent: Send;
 
     /// Its orders.
     fn orders(&self) -> Vec<&NewOrder>;
@@ -49,6 +70,7 @@ trait Wish {
 }
 
 /// An order in the place of another.
+#[derive(Clone)]
 struct Replacement {
     new: NewOrder,
     old: ClientOrderId,
@@ -118,6 +140,8 @@ impl Wish for NewOrderList {
 struct Admitted<W> {
     approved: Approved<W>,
     permit: Arc<Permit>,
+    /// The orders as they are on record.
+    orders: Vec<Order>,
 }
 
 impl Desk {
@@ -129,14 +153,14 @@ impl Desk {
     /// have been.
     pub(crate) async fn place(
         &self,
-        command: &CommandId,
+        cause: Cause<'_>,
         request: NewOrder,
         cancel: &CancellationToken,
     ) -> Result<Order, Failure> {
         let started = Instant::now();
         let id = request.client_order_id.clone();
-        let Admitted { approved, permit } = self.admitted(command, request, cancel).await?;
-        match self.venue.submit(approved, permit).await {
+        let Admitted { approved, permit, orders } = self.admitted(cause, request, cancel).await?;
+        match self.leave(self.venue.submit(approved, permit), &orders).await {
             Ok(ack) => {
                 self.latency.add(started.elapsed());
                 self.take_in_answer(&id, &ack.order, ack.fills).await;
@@ -152,15 +176,15 @@ impl Desk {
     /// As for [`Desk::place`].
     pub(crate) async fn place_list(
         &self,
-        command: &CommandId,
+        cause: Cause<'_>,
         list: NewOrderList,
         cancel: &CancellationToken,
     ) -> Result<Vec<Order>, Failure> {
         let started = Instant::now();
         let ids: Vec<ClientOrderId> =
             list.orders().iter().map(|order| order.client_order_id.clone()).collect();
-        let Admitted { approved, permit } = self.admitted(command, list, cancel).await?;
-        match self.venue.submit_list(approved, permit).await {
+        let Admitted { approved, permit, orders } = self.admitted(cause, list, cancel).await?;
+        match self.leave(self.venue.submit_list(approved, permit), &orders).await {
             Ok(ack) => {
                 self.latency.add(started.elapsed());
                 let mut placed = Vec::new();
@@ -191,8 +215,10 @@ impl Desk {
         let (_, name) = self.open_order(old).await?;
         let id = new.client_order_id.clone();
         let wish = Replacement { new, old: old.clone() };
-        let Admitted { approved, permit } = self.admitted(command, wish, cancel).await?;
-        let error = match self.venue.replace(name, approved, permit).await {
+        let cause = Cause::of(command);
+        let Admitted { approved, permit, orders } = self.admitted(cause, wish, cancel).await?;
+        let replacing = self.venue.replace(name, approved, permit);
+        let error = match self.leave(replacing, &orders).await {
             Ok(replaced) => {
                 self.take_in_answer(old, &replaced.canceled, Vec::new()).await;
                 self.take_in_answer(&id, &replaced.ack.order, replaced.ack.fills).await;
@@ -234,13 +260,35 @@ impl Desk {
         }
     }
 
+    /// Lets what was admitted leave, and tells of it when its bytes are on their way: whoever
+    /// listens can wait, the order cannot.
+    async fn leave<T>(&self, sending: impl Future<Output = T>, orders: &[Order]) -> T {
+        let mut sending = pin!(sending);
+        let answered = futures_util::poll!(sending.as_mut());
+        // The connection's own task writes next.
+        tokio::task::yield_now().await;
+        {
+            let books = self.books().await;
+            for order in orders {
+                // Of one that is further already later news was told.
+                if books.order(&order.request().client_order_id) == Some(order) {
+                    self.tell(order);
+                }
+            }
+        }
+        match answered {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => sending.await,
+        }
+    }
+
     async fn admitted<W: Wish>(
         &self,
-        command: &CommandId,
+        cause: Cause<'_>,
         wish: W,
         cancel: &CancellationToken,
     ) -> Result<Admitted<W::Sent>, Failure> {
-        let admitted = self.admit(command, wish, cancel).await;
+        let admitted = self.admit(cause, wish, cancel).await;
         if let Err(failure) = &admitted {
             self.metrics.order(&self.name, failure.code.word());
         }
@@ -250,7 +298,7 @@ impl Desk {
     /// Decides, and makes the decision durable.
     async fn admit<W: Wish>(
         &self,
-        command: &CommandId,
+        cause: Cause<'_>,
         wish: W,
         cancel: &CancellationToken,
     ) -> Result<Admitted<W::Sent>, Failure> {
@@ -272,48 +320,61 @@ impl Desk {
             check_filters(order, &listed, market)?;
         }
         let replaced = wish.replaces().cloned();
-        let halt_read_at = Instant::now();
-        let halt = self.journal.read_halt().await;
         let equity = self.value(&mut books, &prices).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the day cannot be opened");
             None
         });
         let (exposure, complete) = books.exposure(&symbol, &prices, replaced.as_ref());
         let equity = equity.filter(|_| complete);
-        let now = self.clock.now();
-        let context = Context {
-            limits: &self.limits,
-            halt: &halt,
-            now,
-            instrument: &listed,
-            quote: &self.quote,
-            market,
-            equity,
-            day_loss: equity.and_then(|equity| books.day?.loss_share(equity)),
-            exposure: &exposure,
-        };
-        let orders = sent(&wish, command, now);
-        let approved = wish.check(&context).map_err(|r| refusals::of_risk(&r))?;
         if cancel.is_cancelled() {
             return Err(Failure::unavailable("the call was given up; nothing was sent"));
         }
-        self.intend(&mut books, orders).await?;
-        Ok(Admitted { approved, permit: self.lease.permit(halt_read_at, self.halt_age_max) })
+        let now = self.clock.now();
+        let orders = sent(&wish, cause.command, now);
+        let mut approved = None;
+        let decision = |halt: &Halt| {
+            let context = Context {
+                limits: &self.limits,
+                halt,
+                now,
+                instrument: &listed,
+                quote: &self.quote,
+                market,
+                equity,
+                day_loss: equity.and_then(|equity| books.day?.loss_share(equity)),
+                exposure: &exposure,
+            };
+            approved = Some(wish.clone().check(&context).map_err(|r| refusals::of_risk(&r))?);
+            Ok(orders.clone())
+        };
+        // Taken before it is read: it is never older than it says.
+        let halt_read_at = Instant::now();
+        let decided = self.journal.decide(self.sender(), cause.beginning, now, decision).await;
+        self.intended(&mut books, &orders, decided).await?;
+        let approved = approved.ok_or_else(|| Failure::unavailable("nothing was decided"))?;
+        let permit = self.lease.permit(halt_read_at, self.halt_age_max);
+        Ok(Admitted { approved, permit, orders })
     }
 
-    /// Makes the intent durable: from here on the orders may be at the venue.
-    async fn intend(&self, books: &mut Books, orders: Vec<Order>) -> Result<(), Failure> {
-        match self.journal.record_intents(self.sender(), &orders).await {
-            Ok(Intent::Recorded { .. }) => {
-                for order in orders {
-                    self.tell(&order);
-                    books.put(order);
-                }
+    /// Takes in what became of a decision: from here on the orders may be at the venue.
+    async fn intended(
+        &self,
+        books: &mut Books,
+        orders: &[Order],
+        decided: Result<Decided<Failure>, JournalError>,
+    ) -> Result<(), Failure> {
+        match decided {
+            Ok(Decided::Intent(Intent::Recorded { .. })) => {
+                orders.iter().cloned().for_each(|order| books.put(order));
                 Ok(())
             }
-            Ok(Intent::Stopped(halt)) => Err(refusals::of_halt(halt)),
-            Ok(Intent::Duplicate) => Err(duplicate(&orders)),
-            Ok(Intent::Fenced { current }) => {
+            Ok(Decided::Refused(refusal)) => Err(refusal),
+            Ok(Decided::Known(_)) => Err(Failure::unavailable(
+                "nothing was sent: another instance began the command meanwhile; ask again",
+            )),
+            Ok(Decided::Intent(Intent::Stopped(halt))) => Err(refusals::of_halt(halt)),
+            Ok(Decided::Intent(Intent::Duplicate)) => Err(duplicate(orders)),
+            Ok(Decided::Intent(Intent::Fenced { current })) => {
                 let why = format!("another instance owns the account, under fence {current}");
                 self.lease.end(&why);
                 Err(Failure::unavailable(format!("nothing was sent: {why}")))
@@ -397,7 +458,10 @@ impl Desk {
         let deadline = Instant::now() + RECORD_WAIT_MAX;
         loop {
             changed.borrow_and_update();
-            let known = self.books().await.order(id).cloned();
+            let known = {
+                let books = self.books().await;
+                books.order(id).or_else(|| books.settled(id)).cloned()
+            };
             let known = match known {
                 Some(order) => order,
                 None => self.settled(id).await?,

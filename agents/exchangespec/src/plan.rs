@@ -3,12 +3,14 @@
 //! Each is one account at one venue, under the name that tools know it by. Everything is reached
 //! over its protocol: the built-in paper venue too, by an address like any other's.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Config, ExchangeConfig, OpenError, VenueConfig};
 use domain::{Clock, Symbol};
+use journal::Durability;
 use venue::binance::{self, BinanceVenue, Credentials, OrderEntry};
 use venue::bybit::{self, BybitVenue};
 use venue::{Budget, Venue};
@@ -170,8 +172,7 @@ fn check_play_money(
     let is_live = match &venue.url {
         None => !exchange.testnet,
         Some(url) => {
-            let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-            let host = host.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
+            let host = host_of(url);
             let below = |known: &str| host == known || host.ends_with(&format!(".{known}"));
             LIVE_HOSTS.into_iter().any(below) && !TEST_HOSTS.contains(&host.as_str())
         }
@@ -186,9 +187,34 @@ fn check_play_money(
     Ok(())
 }
 
+/// The host of an address, in small letters.
+fn host_of(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = match rest.strip_prefix('[') {
+        Some(numbers) => numbers.split(']').next(),
+        None => rest.split(['/', ':']).next(),
+    };
+    host.unwrap_or_default().to_ascii_lowercase()
+}
+
+/// What orders on SQLite survive when nothing is said: a loss of power too, unless every account is
+/// known to hold no money, because its venue is a test network or stands on this machine.
+pub(crate) fn durability_of(plans: &[AccountPlan]) -> Durability {
+    if plans.iter().all(AccountPlan::is_play) { Durability::Process } else { Durability::Power }
+}
+
 // === impl AccountPlan ===
 
 impl AccountPlan {
+    fn is_play(&self) -> bool {
+        self.url.as_deref().map(host_of).is_none_or(|host| {
+            let address = host.parse::<IpAddr>();
+            host == "localhost"
+                || address.is_ok_and(|address| address.is_loopback())
+                || TEST_HOSTS.contains(&host.as_str())
+        })
+    }
+
     /// How long after an order was handed over its absence at the venue is not believed yet.
     pub(crate) fn arrival_max(&self) -> Duration {
         self.recv_window.saturating_add(ARRIVAL_MARGIN)
@@ -354,6 +380,29 @@ mod tests {
             "https://notbinance.com.example",
         ] {
             assert_eq!(changed("venues.a.url", url), "a", "{url}");
+        }
+    }
+
+    #[test]
+    fn a_record_may_be_lost_with_the_machine_only_where_there_is_no_money() {
+        let of = |url: Option<&str>| {
+            let mut flags: Vec<(String, String)> =
+                WHOLE.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+            flags.extend(url.map(|url| ("venues.a.url".to_owned(), url.to_owned())));
+            let config = Config::load(&Sources { flags, ..Sources::default() }).unwrap();
+            durability_of(&plans(&config).unwrap())
+        };
+        for play in [
+            None,
+            Some("http://127.0.0.1:9600"),
+            Some("http://[::1]:9600"),
+            Some("http://localhost"),
+            Some("https://testnet.binance.vision/"),
+        ] {
+            assert_eq!(of(play), Durability::Process, "{play:?}");
+        }
+        for other in ["http://paper-venue:9600", "http://10.0.0.1", "https://localhost.example"] {
+            assert_eq!(of(Some(other)), Durability::Power, "{other}");
         }
     }
 }

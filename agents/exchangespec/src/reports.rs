@@ -60,9 +60,11 @@ impl Desk {
                 self.learn(&fill.client_order_id, &evidence, event.at, stop).await;
             }
             VenueEventKind::Order(told) => {
-                self.learn_reduction(&told.client_order_id, told, event.at, stop).await;
-                if let Some(evidence) = evidence_of(told) {
-                    self.learn(&told.client_order_id, &evidence, event.at, stop).await;
+                let id = &told.client_order_id;
+                let mut evidence = Vec::from_iter(self.reduction(id, told).await);
+                evidence.extend(evidence_of(told));
+                if !evidence.is_empty() {
+                    self.learn_all(id, &evidence, event.at, stop).await;
                 }
             }
         }
@@ -115,32 +117,19 @@ impl Desk {
         fills: Vec<Fill>,
         stop: &CancellationToken,
     ) {
-        let at = self.clock.now();
         let known = OrderEvent::Acknowledged { order_id: told.order_id };
-        self.learn(id, &known, at, stop).await;
-        for fill in fills {
-            self.learn(id, &OrderEvent::Filled(fill), at, stop).await;
-        }
-        self.learn_reduction(id, told, at, stop).await;
-        self.learn(id, &OrderEvent::Resolved(told.answer()), at, stop).await;
+        let mut evidence = vec![known];
+        evidence.extend(fills.into_iter().map(OrderEvent::Filled));
+        evidence.extend(self.reduction(id, told).await);
+        evidence.push(OrderEvent::Resolved(told.answer()));
+        self.learn_all(id, &evidence, self.clock.now(), stop).await;
     }
 
     /// An order that was made smaller must be known to be, before its end is counted.
-    async fn learn_reduction(
-        &self,
-        id: &ClientOrderId,
-        told: &VenueOrder,
-        at: Timestamp,
-        stop: &CancellationToken,
-    ) {
-        let is_smaller = {
-            let books = self.books().await;
-            books.order(id).is_some_and(|order| told.quantity < order.quantity())
-        };
-        if is_smaller {
-            let event = OrderEvent::Reduced { quantity: told.quantity };
-            self.learn(id, &event, at, stop).await;
-        }
+    async fn reduction(&self, id: &ClientOrderId, told: &VenueOrder) -> Option<OrderEvent> {
+        let books = self.books().await;
+        let is_smaller = books.order(id).is_some_and(|order| told.quantity < order.quantity());
+        is_smaller.then_some(OrderEvent::Reduced { quantity: told.quantity })
     }
 
     /// Records one piece of evidence, however long the journal takes.
@@ -151,11 +140,22 @@ impl Desk {
         at: Timestamp,
         stop: &CancellationToken,
     ) {
+        self.learn_all(id, std::slice::from_ref(evidence), at, stop).await;
+    }
+
+    /// Records pieces of evidence together, however long the journal takes.
+    async fn learn_all(
+        &self,
+        id: &ClientOrderId,
+        evidence: &[OrderEvent],
+        at: Timestamp,
+        stop: &CancellationToken,
+    ) {
         let mut waited = false;
         loop {
             let mut books = self.books().await;
             let recorded = match books.order(id) {
-                Some(_) => self.record(&mut books, id, evidence, at).await,
+                Some(_) => self.record_all(&mut books, id, evidence, at).await,
                 None => self.record_late(&mut books, id, evidence, at).await,
             };
             drop(books);
@@ -193,20 +193,24 @@ impl Desk {
         &self,
         books: &mut Books,
         id: &ClientOrderId,
-        evidence: &OrderEvent,
+        evidence: &[OrderEvent],
         at: Timestamp,
     ) -> Result<Applied, JournalError> {
-        let Some(order) = self.journal.load_order(id).await? else {
+        let known = match books.settled(id) {
+            Some(order) => Some(order.clone()),
+            None => self.journal.load_order(id).await?,
+        };
+        let Some(order) = known else {
             return Err(JournalError::NoSuchOrder { client_order_id: id.clone() });
         };
-        // What was told of it before its end is no news after it.
-        let told = matches!(evidence, OrderEvent::Filled(_) | OrderEvent::Resolved(_));
-        if order.is_settled() && !told {
-            return Ok(Applied::Nothing);
-        }
         let is_settled = order.is_settled();
+        // What was told of it before its end is no news after it.
+        let is_news = |event: &&OrderEvent| {
+            !is_settled || matches!(event, OrderEvent::Filled(_) | OrderEvent::Resolved(_))
+        };
+        let evidence: Vec<OrderEvent> = evidence.iter().filter(is_news).cloned().collect();
         books.revive(order.clone());
-        let recorded = self.record(books, id, evidence, at).await;
+        let recorded = self.record_all(books, id, &evidence, at).await;
         if recorded != Ok(Applied::Changed) {
             books.put(order);
         }

@@ -9,29 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::{Clock, CommandId};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
-use journal::{Journal, JournalError, NewCommand};
+use journal::{Beginning, Journal, JournalError};
 use std::sync::Arc;
 use wire::Failure;
-
-/// A command that somebody wants to have done.
-#[derive(Debug, Clone)]
-pub struct Command {
-    /// The requester's name for it.
-    pub id: CommandId,
-    /// Which agent does it.
-    pub agent: String,
-    /// Which of its tools.
-    pub tool: String,
-    /// A hash of the exact arguments.
-    pub args_hash: String,
-    /// The instance that would do it.
-    pub owner: String,
-}
 
 /// Whether a command may act.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +41,18 @@ pub enum Begun {
 pub trait Commands: fmt::Debug + Send + Sync {
     /// Begins a command, or tells what became of it. Of all who ask with one name, in all
     /// processes that share the record, exactly one is told [`Begun::New`].
-    fn begin(&self, command: &Command) -> BoxFuture<'_, Result<Begun, Failure>>;
+    fn begin(&self, command: &Beginning) -> BoxFuture<'_, Result<Begun, Failure>>;
 
-    /// Records the answer. May be called again after it failed.
-    fn finish(&self, id: &CommandId, answer: String) -> BoxFuture<'_, Result<(), Failure>>;
+    /// What became of a command, which is not begun by this; `None` when nobody has begun it.
+    fn look(&self, command: &Beginning) -> BoxFuture<'_, Result<Option<Begun>, Failure>>;
+
+    /// Records the answer, of a command that was begun or not; tells what stands instead of it when
+    /// the command is somebody else's or has an answer. May be called again after it failed.
+    fn finish(
+        &self,
+        command: &Beginning,
+        answer: String,
+    ) -> BoxFuture<'_, Result<Option<Begun>, Failure>>;
 
     /// Lets a command go that was begun by `owner` and did nothing: the next one who begins it is
     /// told [`Begun::New`].
@@ -67,7 +60,7 @@ pub trait Commands: fmt::Debug + Send + Sync {
 }
 
 /// The owner of a command that was let go: no instance can have this name.
-const NOBODY: &str = "(nobody)";
+pub(crate) const NOBODY: &str = "(nobody)";
 
 /// A record in memory, for agents whose effects end with the process. It keeps a stated number of
 /// answers and forgets the oldest first.
@@ -102,42 +95,70 @@ impl Default for MemoryCommands {
     }
 }
 
+impl MemoryCommands {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// What became of a command, for whoever has been told before or asks for the first time.
+    fn begun(&self, beginning: &Beginning) -> Option<Begun> {
+        let (what, owner, answer) = self.commands.get(&beginning.command.command_id)?;
+        Some(match answer {
+            _ if *what != what_of(beginning) => Begun::Mismatch,
+            Some(answer) => Begun::Done { answer: answer.clone() },
+            None => Begun::Running { owner: owner.clone() },
+        })
+    }
+}
+
+/// What must be the same when a command is asked for again.
+fn what_of(beginning: &Beginning) -> String {
+    format!("{} {}", beginning.command.tool, beginning.command.args_hash)
+}
+
 impl Commands for MemoryCommands {
-    fn begin(&self, command: &Command) -> BoxFuture<'_, Result<Begun, Failure>> {
-        let what = format!("{} {}", command.tool, command.args_hash);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = match known.commands.get_mut(&command.id) {
-            Some((same, _, Some(answer))) if *same == what => {
-                Begun::Done { answer: answer.clone() }
-            }
-            Some((same, owner, None)) if *same == what && owner == NOBODY => {
-                command.owner.clone_into(owner);
+    fn begin(&self, command: &Beginning) -> BoxFuture<'_, Result<Begun, Failure>> {
+        let mut known = self.known();
+        let begun = match known.begun(command) {
+            Some(Begun::Running { owner }) if owner != NOBODY => Begun::Running { owner },
+            None | Some(Begun::Running { .. }) => {
+                let entry = (what_of(command), command.owner.clone(), None);
+                known.commands.insert(command.command.command_id.clone(), entry);
                 Begun::New
             }
-            Some((same, owner, None)) if *same == what => Begun::Running { owner: owner.clone() },
-            Some(_) => Begun::Mismatch,
-            None => {
-                let entry = (what, command.owner.clone(), None);
-                known.commands.insert(command.id.clone(), entry);
-                Begun::New
-            }
+            Some(begun) => begun,
         };
         ready(Ok(begun)).boxed()
     }
 
-    fn finish(&self, id: &CommandId, answer: String) -> BoxFuture<'_, Result<(), Failure>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, recorded @ None)) = known.commands.get_mut(id) {
-            *recorded = Some(answer);
+    fn look(&self, command: &Beginning) -> BoxFuture<'_, Result<Option<Begun>, Failure>> {
+        ready(Ok(self.known().begun(command))).boxed()
+    }
+
+    fn finish(
+        &self,
+        command: &Beginning,
+        answer: String,
+    ) -> BoxFuture<'_, Result<Option<Begun>, Failure>> {
+        let mut known = self.known();
+        let stands = known
+            .begun(command)
+            .filter(|begun| !matches!(begun, Begun::Running { owner } if *owner == command.owner));
+        if stands.is_none() {
+            let id = command.command.command_id.clone();
+            let entry = (what_of(command), command.owner.clone(), Some(answer));
+            known.commands.insert(id.clone(), entry);
             // Only what has an answer is ever forgotten: what runs would otherwise run twice.
-            known.order.push_back(id.clone());
+            known.order.push_back(id);
             if known.order.len() > KEPT_MAX
                 && let Some(oldest) = known.order.pop_front()
             {
                 known.commands.remove(&oldest);
             }
         }
-        ready(Ok(())).boxed()
+        ready(Ok(stands)).boxed()
     }
 
     fn release(&self, id: &CommandId, owner: &str) -> BoxFuture<'_, Result<(), Failure>> {
@@ -159,10 +180,9 @@ pub(crate) struct JournalCommands {
 }
 
 impl Commands for JournalCommands {
-    fn begin(&self, command: &Command) -> BoxFuture<'_, Result<Begun, Failure>> {
-        let Command { id, agent, tool, args_hash, owner } = command.clone();
+    fn begin(&self, command: &Beginning) -> BoxFuture<'_, Result<Begun, Failure>> {
+        let Beginning { command, owner } = command.clone();
         async move {
-            let command = NewCommand { command_id: id, agent, tool, args_hash };
             let begun = self.journal.begin(&command, &owner, self.clock.now()).await;
             let begun = begun.map(Begun::from).map_err(|error| not_begun(&error))?;
             if begun != (Begun::Running { owner: NOBODY.to_owned() }) {
@@ -176,13 +196,26 @@ impl Commands for JournalCommands {
         .boxed()
     }
 
-    fn finish(&self, id: &CommandId, answer: String) -> BoxFuture<'_, Result<(), Failure>> {
-        let id = id.clone();
+    fn look(&self, command: &Beginning) -> BoxFuture<'_, Result<Option<Begun>, Failure>> {
+        let command = command.command.clone();
         async move {
-            let finished = self.journal.finish(&id, &answer, self.clock.now()).await;
-            finished.map(drop).map_err(|error| {
+            let found = self.journal.look(&command).await;
+            found.map(|begun| begun.map(Begun::from)).map_err(|error| not_begun(&error))
+        }
+        .boxed()
+    }
+
+    fn finish(
+        &self,
+        command: &Beginning,
+        answer: String,
+    ) -> BoxFuture<'_, Result<Option<Begun>, Failure>> {
+        let command = command.clone();
+        async move {
+            let finished = self.journal.conclude(&command, &answer, self.clock.now()).await;
+            finished.map(|stands| stands.map(Begun::from)).map_err(|error| {
                 let message = format!("it was done, but its answer is not on record: {error}");
-                Failure::unknown(message, Some(id.as_str()))
+                Failure::unknown(message, Some(command.command.command_id.as_str()))
             })
         }
         .boxed()

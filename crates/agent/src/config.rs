@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use domain::{Amount, Decimal, Rate};
+use journal::Durability;
 use risk::Limits;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -71,6 +72,8 @@ pub struct JournalConfig {
     pub url: Option<String>,
     /// A file that holds the address of the journal with its password.
     pub url_file: Option<PathBuf>,
+    /// What orders on SQLite survive: `process` or `power`.
+    pub durability: Option<String>,
 }
 
 /// `[http]`
@@ -289,7 +292,24 @@ impl Config {
             let why = format!("`log.format` is {format:?} but must be \"human\" or \"json\"");
             return wrong("log", why);
         }
+        if let Some(other) = &self.journal.durability
+            && self.durability().is_none()
+        {
+            let why =
+                format!("`journal.durability` is {other:?} but must be \"process\" or \"power\"");
+            return wrong("journal", why);
+        }
         Ok(())
+    }
+
+    /// What orders on SQLite survive; `None` when nothing is said.
+    #[must_use]
+    pub fn durability(&self) -> Option<Durability> {
+        match self.journal.durability.as_deref() {
+            Some("process") => Some(Durability::Process),
+            Some("power") => Some(Durability::Power),
+            _ => None,
+        }
     }
 
     /// The limits in their types.
@@ -595,6 +615,16 @@ mod tests {
         refuse(None, &[("MAX_POSITION_SIZE", "NaN")], &[], "must be a plain decimal number");
         refuse(None, &[("MAX_POSITION_SIZE", "20")], &[], "must be between 0 and 1");
         refuse(None, &[("MAX_LEVERAGE", "-1")], &[], "`limits.max_leverage` is -1 but");
+    }
+
+    #[test]
+    fn durability_is_one_of_two_words() {
+        let said = |word| load(None, &[("BOT4_JOURNAL_DURABILITY", word)], &[]).unwrap();
+        assert_eq!(said("process").durability(), Some(Durability::Process));
+        assert_eq!(said("power").durability(), Some(Durability::Power));
+        assert_eq!(load(None, &[], &[]).unwrap().durability(), None);
+        let expect = "`journal.durability` is \"disk\" but must be \"process\" or \"power\"";
+        refuse(None, &[("BOT4_JOURNAL_DURABILITY", "disk")], &[], expect);
     }
 
     #[test]

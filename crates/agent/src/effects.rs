@@ -17,12 +17,13 @@ use std::time::Duration;
 
 use domain::CommandId;
 use futures_util::future::BoxFuture;
+use journal::Beginning;
 use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, Failure, Id, Response};
 
-use crate::commands::{Begun, Command};
+use crate::commands::{Begun, NOBODY};
 use crate::{Answer, Commands};
 
 /// How often a command that is already running is looked at.
@@ -41,7 +42,25 @@ enum Here {
     /// A call of it runs.
     Acting,
     /// It was done; its answer is not on record.
-    Unrecorded { tool: String, args_hash: String, answer: String },
+    Unrecorded { command: Arc<Beginning>, answer: String },
+}
+
+/// When a command is put on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Before it acts.
+    Before,
+    /// By the tool, with its first effect. Whether it was there before is found out then, so the
+    /// tool may have begun for nothing.
+    WithItsEffect,
+}
+
+/// What acting came to.
+enum Acted {
+    /// This answer.
+    Answered(Answer),
+    /// Nothing: this instance has the command.
+    Elsewhere(String),
 }
 
 /// What a call may do about its command.
@@ -71,95 +90,153 @@ impl Effects {
     /// Acts when it is this call's turn; otherwise gives the answer there is or will be.
     pub(crate) async fn once(
         &self,
-        command: &Command,
+        (command, when): (&Arc<Beginning>, When),
         cancel: &CancellationToken,
         act: BoxFuture<'_, Answer>,
     ) -> Answer {
         loop {
-            match self.turn(command).await? {
-                Turn::Act => return self.act(command, act).await,
-                Turn::Answered(answer) => return answer,
-                Turn::Wait(owner) => {
-                    let is_given_up = tokio::select! {
-                        () = cancel.cancelled() => true,
-                        () = sleep(LOOK_AGAIN) => false,
+            match self.turn(command, when).await? {
+                Turn::Act => {
+                    return match self.act((command, when), act).await {
+                        Acted::Answered(answer) => answer,
+                        Acted::Elsewhere(owner) => self.wait(command, owner, cancel).await,
                     };
-                    if is_given_up {
-                        let message =
-                            format!("instance {owner} began the command and has no answer yet");
-                        return Err(Failure::unknown(message, Some(command.id.as_str())));
-                    }
+                }
+                Turn::Answered(answer) => return answer,
+                Turn::Wait(owner) => pause(command, &owner, cancel).await?,
+            }
+        }
+    }
+
+    /// Waits for the answer of another instance, without taking its place.
+    async fn wait(
+        &self,
+        command: &Beginning,
+        mut owner: String,
+        cancel: &CancellationToken,
+    ) -> Answer {
+        loop {
+            pause(command, &owner, cancel).await?;
+            match self.commands.look(command).await? {
+                Some(Begun::Done { answer }) => return recorded(&answer),
+                Some(Begun::Mismatch) => return Err(mismatch(&command.command.command_id)),
+                Some(Begun::Running { owner: by }) if by != NOBODY => owner = by,
+                Some(Begun::Running { .. } | Begun::New) | None => {
+                    let why = format!("instance {owner} let go of the command; ask again");
+                    return Err(Failure::unavailable(why));
                 }
             }
         }
     }
 
-    async fn turn(&self, command: &Command) -> Result<Turn, Failure> {
-        let known = self.lock().get(&command.id).cloned();
+    async fn turn(&self, command: &Arc<Beginning>, when: When) -> Result<Turn, Failure> {
+        let id = &command.command.command_id;
+        let known = self.lock().get(id).cloned();
         match known {
             Some(Here::Acting) => return Ok(Turn::Wait(command.owner.clone())),
-            Some(Here::Unrecorded { tool, args_hash, .. })
-                if (&tool, &args_hash) != (&command.tool, &command.args_hash) =>
-            {
-                return Ok(Turn::Answered(Err(mismatch(&command.id))));
+            Some(Here::Unrecorded { command: done, .. }) if done.command != command.command => {
+                return Ok(Turn::Answered(Err(mismatch(id))));
             }
             Some(Here::Unrecorded { answer, .. }) => {
-                self.commands.finish(&command.id, answer.clone()).await?;
-                self.forget(&command.id);
-                return Ok(Turn::Answered(recorded(&answer)));
+                let stands = self.commands.finish(command, answer.clone()).await?;
+                self.forget(id);
+                return Ok(match stands {
+                    None | Some(Begun::New) => Turn::Answered(recorded(&answer)),
+                    Some(Begun::Done { answer }) => Turn::Answered(recorded(&answer)),
+                    Some(Begun::Mismatch) => Turn::Answered(Err(mismatch(id))),
+                    Some(Begun::Running { owner }) => Turn::Wait(owner),
+                });
             }
             None => {}
         }
-        let Some(claim) = self.claim(&command.id) else {
+        let Some(claim) = self.claim(id) else {
             return Ok(Turn::Wait(command.owner.clone()));
         };
+        if when == When::WithItsEffect {
+            return Ok(claim.keep());
+        }
         Ok(match self.commands.begin(command).await? {
             Begun::New => claim.keep(),
             Begun::Running { owner } if owner == command.owner => claim.keep(),
             Begun::Running { owner } => Turn::Wait(owner),
             Begun::Done { answer } => Turn::Answered(recorded(&answer)),
-            Begun::Mismatch => Turn::Answered(Err(mismatch(&command.id))),
+            Begun::Mismatch => Turn::Answered(Err(mismatch(id))),
         })
     }
 
-    async fn act(&self, command: &Command, act: BoxFuture<'_, Answer>) -> Answer {
+    async fn act(
+        &self,
+        (command, when): (&Arc<Beginning>, When),
+        act: BoxFuture<'_, Answer>,
+    ) -> Acted {
         let answer = act.await;
-        if let Err(failure) = &answer
-            && failure.code == Code::Unavailable
-        {
-            // Should this fail, this instance still knows that it did not act.
-            if let Err(error) = self.commands.release(&command.id, &command.owner).await {
-                tracing::warn!(command_id = %command.id, %error, "a command was not let go of");
+        let id = &command.command.command_id;
+        let did_nothing = matches!(&answer, Err(failure) if failure.code == Code::Unavailable);
+        let (answer, stands) = if did_nothing {
+            let stands = self.let_go(command, when).await;
+            (answer, stands)
+        } else {
+            let response = Response { id: Some(Id::Number(0)), outcome: answer };
+            let text = String::from_utf8_lossy(&response.to_bytes()).into_owned();
+            let command = Arc::clone(command);
+            let unrecorded =
+                Here::Unrecorded { command: Arc::clone(&command), answer: text.clone() };
+            self.lock().insert(id.clone(), unrecorded);
+            match self.commands.finish(&command, text).await {
+                Ok(stands) => (response.outcome, stands),
+                Err(failure) => return Acted::Answered(Err(failure)),
             }
-            self.forget(&command.id);
-            return answer;
-        }
-        let response = Response { id: Some(Id::Number(0)), outcome: answer };
-        let text = String::from_utf8_lossy(&response.to_bytes()).into_owned();
-        let unrecorded = Here::Unrecorded {
-            tool: command.tool.clone(),
-            args_hash: command.args_hash.clone(),
-            answer: text.clone(),
         };
-        self.lock().insert(command.id.clone(), unrecorded);
-        self.commands.finish(&command.id, text).await?;
-        self.forget(&command.id);
-        self.record_the_rest().await;
-        response.outcome
+        self.forget(id);
+        if !did_nothing {
+            self.record_the_rest().await;
+        }
+        Acted::Answered(match stands {
+            None | Some(Begun::New) => answer,
+            Some(Begun::Done { answer }) => recorded(&answer),
+            Some(Begun::Mismatch) => Err(mismatch(id)),
+            Some(Begun::Running { owner }) => return Acted::Elsewhere(owner),
+        })
+    }
+
+    /// Lets go of a command that did nothing; tells what stands on record when it is not this
+    /// instance's. Should the record fail, this instance still knows that it did not act.
+    async fn let_go(&self, command: &Beginning, when: When) -> Option<Begun> {
+        let id = &command.command.command_id;
+        let warn = |error: Failure| {
+            tracing::warn!(command_id = %id, %error, "a command was not let go of");
+        };
+        if when == When::WithItsEffect {
+            match self.commands.look(command).await {
+                Ok(Some(Begun::Running { owner })) if owner == command.owner => {}
+                // Somebody let go of it: the next call finds it to be this instance's.
+                Ok(Some(Begun::Running { owner })) if owner == NOBODY => {
+                    self.commands.begin(command).await.map_or_else(warn, drop);
+                    return None;
+                }
+                Ok(stands) => return stands,
+                Err(error) => {
+                    warn(error);
+                    return None;
+                }
+            }
+        }
+        self.commands.release(id, &command.owner).await.map_or_else(warn, drop);
+        None
     }
 
     /// Records what could not be recorded before, until it cannot again.
     async fn record_the_rest(&self) {
         loop {
-            let next = self.lock().iter().find_map(|(id, here)| match here {
-                Here::Unrecorded { answer, .. } => Some((id.clone(), answer.clone())),
+            let next = self.lock().values().find_map(|here| match here {
+                Here::Unrecorded { command, answer } => Some((Arc::clone(command), answer.clone())),
                 Here::Acting => None,
             });
-            let Some((id, answer)) = next else { return };
-            if self.commands.finish(&id, answer).await.is_err() {
+            let Some((command, answer)) = next else { return };
+            if self.commands.finish(&command, answer).await.is_err() {
                 return;
             }
-            self.forget(&id);
+            self.forget(&command.command.command_id);
         }
     }
 
@@ -195,6 +272,21 @@ impl Drop for Claim<'_> {
     fn drop(&mut self) {
         if self.is_held {
             self.effects.forget(self.id);
+        }
+    }
+}
+
+/// Waits a moment for the answer of an instance.
+async fn pause(
+    command: &Beginning,
+    owner: &str,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
+    tokio::select! {
+        () = sleep(LOOK_AGAIN) => Ok(()),
+        () = cancel.cancelled() => {
+            let message = format!("instance {owner} began the command and has no answer yet");
+            Err(Failure::unknown(message, Some(command.command.command_id.as_str())))
         }
     }
 }

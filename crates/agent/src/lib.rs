@@ -29,7 +29,7 @@ mod shutdown;
 mod tool;
 
 pub use bus::Status;
-pub use commands::{Begun, Command, Commands, MemoryCommands};
+pub use commands::{Begun, Commands, MemoryCommands};
 pub use config::{
     AgentConfig, BusConfig, Config, ConfigError, ExchangeConfig, HttpConfig, JournalConfig,
     LimitsConfig, LogConfig, PaperConfig, Sources, StateConfig, VenueConfig,

@@ -10,6 +10,7 @@ use bus::{Call, Handler};
 use domain::{Clock, CommandId};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use journal::{Beginning, NewCommand};
 use serde_json::json;
 use serde_json::value::RawValue;
 use telemetry::Metrics;
@@ -18,8 +19,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use wire::{AgentName, Code, Failure, InstanceId, ToolName, Traceparent};
 
-use crate::commands::Command;
-use crate::effects::Effects;
+use crate::effects::{Effects, When};
 use crate::tool::{Entry, hash};
 use crate::{Answer, Args, CallContext, Run, ToolTable};
 
@@ -75,11 +75,13 @@ impl<S: Send + Sync> Handler for Shell<S> {
 impl<S: Send + Sync> Shell<S> {
     async fn answer(self: &Arc<Self>, call: Call) -> Answer {
         let entry = self.table.get(&call.tool)?;
-        let args = Args { text: call.args.into(), schema: Arc::clone(&entry.input) };
+        let schema = Arc::clone(&entry.input);
+        let mut args = Args { text: call.args.into(), schema, checked: None };
         let context = CallContext {
             instance: self.instance.clone(),
             caller: call.meta.caller.clone(),
             command_id: call.meta.command_id.clone(),
+            beginning: None,
             cancel: call.cancel,
             deadline: call.meta.deadline(),
             clock: Arc::clone(&self.clock),
@@ -95,11 +97,10 @@ impl<S: Send + Sync> Shell<S> {
             };
         }
         // Wrong arguments are no command: they must not use up its name.
-        let violations = args.read::<serde_json::Value>().err();
-        match (violations, context.command_id.clone()) {
-            (Some(failure), _) => Err(failure),
-            (None, Some(id)) => self.once(entry, id, args, context).await,
-            (None, None) => Err(Failure::invalid(
+        let value = args.check()?;
+        match context.command_id.clone() {
+            Some(id) => self.once(entry, (id, args_hash(&value)), args, context).await,
+            None => Err(Failure::invalid(
                 "meta.command_id",
                 "missing",
                 "is required for a tool that acts, so that it acts once",
@@ -112,20 +113,23 @@ impl<S: Send + Sync> Shell<S> {
     async fn once(
         self: &Arc<Self>,
         entry: &Entry<S>,
-        id: CommandId,
+        (command_id, args_hash): (CommandId, String),
         args: Args,
-        context: CallContext,
+        mut context: CallContext,
     ) -> Answer {
-        let command = Command {
-            id,
-            agent: self.agent.to_string(),
-            tool: entry.def.name.to_owned(),
-            args_hash: args_hash(&args)?,
+        let (agent, tool) = (self.agent.to_string(), entry.def.name.to_owned());
+        let command = Arc::new(Beginning {
+            command: NewCommand { command_id, agent, tool, args_hash },
             owner: self.instance.to_string(),
-        };
+        });
+        context.beginning = Some(Arc::clone(&command));
         let cancel = context.cancel.clone();
+        let when = match entry.def.run {
+            Run::Begins(_) => When::WithItsEffect,
+            Run::Inline(_) | Run::Heavy(_) | Run::Waits(_) => When::Before,
+        };
         let act = self.run(entry, args, context).boxed();
-        self.effects.once(&command, &cancel, act).await
+        self.effects.once((&command, when), &cancel, act).await
     }
 
     /// Runs a tool so that its panic ends nothing but its call.
@@ -135,7 +139,7 @@ impl<S: Send + Sync> Shell<S> {
                 std::panic::catch_unwind(AssertUnwindSafe(|| tool(&self.state, &args, &context)))
                     .or(Err(()))
             }
-            Run::Waits(tool) => {
+            Run::Waits(tool) | Run::Begins(tool) => {
                 let state = Arc::clone(&self.state);
                 let made = AssertUnwindSafe(async move { tool(state, args, context).await });
                 made.catch_unwind().await.or(Err(()))
@@ -197,10 +201,8 @@ impl<S> Drop for Counted<'_, S> {
 }
 
 /// Equal for equal arguments, whatever their order and spacing.
-fn args_hash(args: &Args) -> Result<String, Failure> {
-    let value: serde_json::Value = args.read()?;
-    let canonical = serde_json::to_vec(&value).expect("invariant: it has only text keys");
-    Ok(hash(&canonical))
+fn args_hash(args: &serde_json::Value) -> String {
+    hash(&serde_json::to_vec(args).expect("invariant: it has only text keys"))
 }
 
 impl<S> fmt::Debug for Shell<S> {

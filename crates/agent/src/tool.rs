@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use domain::{Clock, CommandId, Timestamp};
 use futures_util::future::BoxFuture;
+use journal::Beginning;
 use ring::digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,10 @@ pub enum Run<S> {
     /// As a task, because it waits for something. One that acts is never dropped half done: after
     /// [`CallContext::cancel`] fires it ends by itself.
     Waits(fn(Arc<S>, Args, CallContext) -> BoxFuture<'static, Answer>),
+    /// As [`Run::Waits`], for a tool whose command begins with its first effect: it puts
+    /// [`CallContext::beginning`] on record in the transaction that makes the effect durable. What
+    /// ends before that has done nothing, and is known by its answer only.
+    Begins(fn(Arc<S>, Args, CallContext) -> BoxFuture<'static, Answer>),
 }
 
 /// The arguments of a call, with the schema that they must meet.
@@ -57,6 +62,8 @@ pub enum Run<S> {
 pub struct Args {
     pub(crate) text: Arc<RawValue>,
     pub(crate) schema: Arc<Value>,
+    /// Them, once they were found to meet the schema.
+    pub(crate) checked: Option<Arc<Value>>,
 }
 
 /// What a tool may know of its call.
@@ -68,6 +75,8 @@ pub struct CallContext {
     pub caller: AgentName,
     /// The command, for a tool that acts.
     pub command_id: Option<CommandId>,
+    /// The command as it goes on record, for a tool that acts.
+    pub beginning: Option<Arc<Beginning>>,
     /// Fires when the caller gives up, the deadline passes or the instance stops.
     pub cancel: CancellationToken,
     /// When the caller stops waiting.
@@ -111,7 +120,23 @@ impl Args {
     /// # Errors
     /// `invalid_params`, naming every mistake.
     pub fn read<P: DeserializeOwned>(&self) -> Result<P, Failure> {
-        schema::read(&self.schema, self.text.get())
+        match &self.checked {
+            Some(value) => schema::typed(value),
+            None => schema::read(&self.schema, self.text.get()),
+        }
+    }
+
+    /// Makes sure that the arguments meet the schema, once.
+    ///
+    /// # Errors
+    /// As for [`Args::read`].
+    pub(crate) fn check(&mut self) -> Result<Arc<Value>, Failure> {
+        if let Some(value) = &self.checked {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(schema::checked(&self.schema, self.text.get())?);
+        self.checked = Some(Arc::clone(&value));
+        Ok(value)
     }
 
     /// A result as it travels.
@@ -226,6 +251,7 @@ impl<S> fmt::Debug for Run<S> {
             Self::Inline(_) => "Inline",
             Self::Heavy(_) => "Heavy",
             Self::Waits(_) => "Waits",
+            Self::Begins(_) => "Begins",
         })
     }
 }
@@ -239,5 +265,7 @@ impl<S> fmt::Debug for ToolTable<S> {
 /// A short SHA-256 in hex: enough to see that something changed, or that arguments are the same.
 pub(crate) fn hash(bytes: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let digits = |byte: &u8| [byte >> 4, byte & 0xf];
+    let hex = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or_default();
+    digest.as_ref().iter().take(16).flat_map(digits).map(hex).collect()
 }

@@ -29,6 +29,15 @@ pub(crate) struct Venue {
     _runtime: Runtime,
 }
 
+/// How orders leave, and what their record survives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// `rest` or `websocket`.
+    pub(crate) order_entry: &'static str,
+    /// `process` or `power`.
+    pub(crate) durability: &'static str,
+}
+
 /// The agent on a bus in memory, with the limits of the house.
 pub(crate) struct House {
     client: Client,
@@ -82,11 +91,11 @@ impl Venue {
 // === impl House ===
 
 impl House {
-    /// The house with an account at this address, and orders sent by `rest` or `websocket`; and its
-    /// agent, for as long as that is kept.
-    pub(crate) async fn start(url: &str, order_entry: &str) -> Result<(Self, Running), Error> {
+    /// The house with an account at this address; and its agent, for as long as that is kept.
+    pub(crate) async fn start(url: &str, way: Way) -> Result<(Self, Running), Error> {
         let (dir, clock) = (TempDir::new()?, Arc::new(WallClock));
-        let flags = account(dir.path(), url, order_entry)?;
+        let mut flags = account(dir.path(), url, way.order_entry)?;
+        flags.push(("journal.durability".to_owned(), way.durability.to_owned()));
         let bus = Bus::memory(clock.clone());
         let host = Host {
             config: Arc::new(Config::load(&Sources { flags, ..Sources::default() })?),

@@ -14,8 +14,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::Error;
-use crate::house::{House, Venue};
+use crate::house::{House, Venue, Way};
 use crate::row::{Benchmark, Figures, Row, latency_figures};
+
+/// As for an account with money.
+const WAY: Way = Way { order_entry: "rest", durability: "power" };
 
 /// Orders before the clock runs.
 const WARM_UP: u32 = 10;
@@ -36,7 +39,7 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
     let venue = Venue::simulated()?;
     let url = venue.url();
     let first = run(&runtime, async move {
-        let (house, _running) = House::start(&url, "rest").await?;
+        let (house, _running) = House::start(&url, WAY).await?;
         house.trade(0).await
     })?;
     let answer_bytes = first.bytes;
@@ -98,7 +101,7 @@ async fn open(path: &Path) -> Result<SqlitePool, Error> {
 }
 
 async fn orders(url: String) -> Result<Figures, Error> {
-    let (house, _running) = House::start(&url, "rest").await?;
+    let (house, _running) = House::start(&url, WAY).await?;
     let house = Arc::new(house);
     let mut latencies = Vec::new();
     for turn in 0..WARM_UP + SEQUENTIAL {

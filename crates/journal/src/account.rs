@@ -222,6 +222,7 @@ impl Journal {
     /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
     pub async fn found_as(&self, id: &ClientOrderId) -> Result<Option<String>, JournalError> {
         const SELECT: &str = "SELECT found_as FROM orders WHERE client_order_id = $1";
+        self.settled("find an order").await?;
         read!(self, "find an order", |tx| {
             let row: Option<(Option<String>,)> = query_as(SELECT)
                 .bind(id.as_str())
@@ -239,6 +240,7 @@ impl Journal {
     pub async fn orders_of_command(&self, id: &CommandId) -> Result<Vec<Order>, JournalError> {
         const SELECT: &str =
             "SELECT client_order_id FROM orders WHERE command_id = $1 ORDER BY client_order_id";
+        self.settled("find orders").await?;
         let names: Result<Vec<(String,)>, JournalError> = read!(self, "find orders", |tx| {
             query_as(SELECT)
                 .bind(id.as_str())
@@ -268,6 +270,7 @@ impl Journal {
             WHERE account = $1 AND ($2 IS NULL OR symbol = $2) AND order_id = $3
             ORDER BY created_at DESC LIMIT 1";
         let number = stored_number("order_id", id.0)?;
+        self.settled("find an order").await?;
         let name: Result<Option<(String,)>, JournalError> = read!(self, "find an order", |tx| {
             query_as(SELECT)
                 .bind(account)

@@ -1,13 +1,14 @@
 //! Opens the database and says how a transaction begins and ends on each kind.
 //!
-//! SQLite has one writing connection a process, whose transactions take the write lock at once
-//! (`BEGIN IMMEDIATE`), and some that only read. On PostgreSQL a reading transaction sees one
+//! SQLite has a pool of one writing connection, whose transactions take the write lock at once
+//! (`BEGIN IMMEDIATE`), some that only read, and the order path's own, see [`crate::direct`]. On PostgreSQL a reading transaction sees one
 //! moment (`REPEATABLE READ`), as SQLite's does by itself.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlSafeStr;
@@ -18,9 +19,10 @@ use sqlx::sqlite::{
 };
 
 use crate::JournalError;
+use crate::direct::Direct;
 
 /// How long to wait for a connection or for another process's write lock.
-const WAIT_MAX: Duration = Duration::from_secs(5);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(5);
 const READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 
@@ -33,11 +35,24 @@ pub struct Journal {
     pub(crate) db: Db,
 }
 
+/// What a record on SQLite survives; PostgreSQL has its own setting, `synchronous_commit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of the process. A loss of power may take the last moments with it: a record that
+    /// was answered, and what was sent on the strength of it, are then known to the venue alone.
+    Process,
+    /// A loss of power, too: a commit waits for the disk.
+    Power,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
-    Sqlite { writer: SqlitePool, reader: SqlitePool },
+    Sqlite { writer: SqlitePool, reader: SqlitePool, direct: Arc<Direct> },
     Postgres(PgPool),
 }
+
+/// How PostgreSQL begins a transaction that sees one moment.
+pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
 
 /// How a writing transaction ends.
 pub(crate) enum End<T> {
@@ -50,7 +65,8 @@ pub(crate) enum End<T> {
 macro_rules! write {
     ($journal:expr, $during:literal, |$tx:ident| $body:block) => {
         match &$journal.db {
-            $crate::db::Db::Sqlite { writer, .. } => {
+            $crate::db::Db::Sqlite { writer, direct, .. } => {
+                let _turn = direct.turn().await;
                 let began = writer.begin_with("BEGIN IMMEDIATE").await;
                 $crate::db::write!(@run began, $during, |$tx| $body)
             }
@@ -86,7 +102,7 @@ macro_rules! read {
                 $crate::db::read!(@run reader.begin().await, $during, |$tx| $body)
             }
             $crate::db::Db::Postgres(pool) => {
-                let began = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
+                let began = pool.begin_with($crate::db::SNAPSHOT).await;
                 $crate::db::read!(@run began, $during, |$tx| $body)
             }
         }
@@ -107,7 +123,8 @@ pub(crate) use {read, write};
 // === impl Journal ===
 
 impl Journal {
-    /// Opens the journal at `sqlite:PATH` or `postgres://...` and brings its tables up to date.
+    /// Opens the journal at `sqlite:PATH` or `postgres://...`, safe against a loss of power, and
+    /// brings its tables up to date.
     ///
     /// A missing SQLite file is made, readable by its owner only; its directory must exist. A
     /// journal that is made here has no halt state: see [`Journal::init_halt_running`].
@@ -115,9 +132,17 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Address`] or [`JournalError::Open`].
     pub async fn open(address: &str) -> Result<Self, JournalError> {
+        Self::open_with(address, Durability::Power).await
+    }
+
+    /// Opens the journal at an address with the durability that is wanted of SQLite.
+    ///
+    /// # Errors
+    /// As for [`Journal::open`].
+    pub async fn open_with(address: &str, durability: Durability) -> Result<Self, JournalError> {
         if let Some(path) = address.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return open_sqlite(path).await;
+            return open_sqlite(path, durability).await;
         }
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
             return open_postgres(address).await;
@@ -128,7 +153,8 @@ impl Journal {
     /// Closes every connection; waits for those in use.
     pub async fn close(&self) {
         match &self.db {
-            Db::Sqlite { writer, reader } => {
+            Db::Sqlite { writer, reader, direct } => {
+                direct.close();
                 reader.close().await;
                 writer.close().await;
             }
@@ -137,7 +163,7 @@ impl Journal {
     }
 }
 
-async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
+async fn open_sqlite(path: &str, durability: Durability) -> Result<Journal, JournalError> {
     if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" {
         let why = format!("{path:?} is not the path of a file");
         return Err(JournalError::Address { why });
@@ -153,7 +179,8 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
         .busy_timeout(WAIT_MAX)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", "0");
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(WAIT_MAX)
@@ -164,11 +191,12 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
     // directly, because the compiler cannot tell of the other way that its future may be sent.
     let mut transaction =
         writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| failed(error.to_string()))?;
-    migrations([
-        include_str!("../migrations/sqlite/0001_journal.sql"),
-        include_str!("../migrations/sqlite/0002_account.sql"),
-        include_str!("../migrations/sqlite/0003_venues.sql"),
-        include_str!("../migrations/sqlite/0004_orders.sql"),
+    migrations(&[
+        ("journal", include_str!("../migrations/sqlite/0001_journal.sql")),
+        ("account", include_str!("../migrations/sqlite/0002_account.sql")),
+        ("venues", include_str!("../migrations/sqlite/0003_venues.sql")),
+        ("orders", include_str!("../migrations/sqlite/0004_orders.sql")),
+        ("intents", include_str!("../migrations/sqlite/0005_intents.sql")),
     ])
     .run_direct(None, &mut *transaction, false)
     .await
@@ -180,7 +208,9 @@ async fn open_sqlite(path: &str) -> Result<Journal, JournalError> {
         .connect_with(options.pragma("query_only", "ON"))
         .await
         .map_err(|error| failed(error.to_string()))?;
-    Ok(Journal { db: Db::Sqlite { writer, reader } })
+    let direct = Direct::open(PathBuf::from(path), durability);
+    let direct = direct.map_err(|error| failed(error.to_string()))?;
+    Ok(Journal { db: Db::Sqlite { writer, reader, direct } })
 }
 
 async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
@@ -202,11 +232,11 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
         .await
         .map_err(|error| failed(error.to_string()))?;
     // The migrator takes an advisory lock of its own.
-    migrations([
-        include_str!("../migrations/postgres/0001_journal.sql"),
-        include_str!("../migrations/postgres/0002_account.sql"),
-        include_str!("../migrations/postgres/0003_venues.sql"),
-        include_str!("../migrations/postgres/0004_orders.sql"),
+    migrations(&[
+        ("journal", include_str!("../migrations/postgres/0001_journal.sql")),
+        ("account", include_str!("../migrations/postgres/0002_account.sql")),
+        ("venues", include_str!("../migrations/postgres/0003_venues.sql")),
+        ("orders", include_str!("../migrations/postgres/0004_orders.sql")),
     ])
     .run(&pool)
     .await
@@ -214,16 +244,11 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
     Ok(Journal { db: Db::Postgres(pool) })
 }
 
-fn migrations([journal, account, venues, orders]: [&'static str; 4]) -> Migrator {
-    let step = |number, name: &'static str, sql: &'static str| {
-        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+fn migrations(steps: &[(&'static str, &'static str)]) -> Migrator {
+    let step = |(number, (name, sql)): (i64, &(&'static str, &'static str))| {
+        Migration::new(number, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![
-        step(1, "journal", journal),
-        step(2, "account", account),
-        step(3, "venues", venues),
-        step(4, "orders", orders),
-    ])
+    Migrator::with_migrations((1..).zip(steps).map(step).collect())
 }
 
 #[cfg(test)]

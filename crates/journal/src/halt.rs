@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use risk::Halt;
+use rusqlite::OptionalExtension;
 use sqlx::query_as;
 
-use crate::db::{Db, End, read, write};
+use crate::db::{Db, End, SNAPSHOT, read, write};
 use crate::error::unavailable;
 use crate::{Journal, JournalError};
 
@@ -20,8 +21,13 @@ const READ_MAX: Duration = Duration::from_secs(2);
 /// version, halted, reason, changed_by, changed_at
 pub(crate) type HaltRow = (i64, i64, String, String, i64);
 
-const SELECT_HALT: &str =
+pub(crate) const SELECT_HALT: &str =
     "SELECT version, halted, reason, changed_by, changed_at FROM halt WHERE id = 1";
+
+/// The same so that it cannot change before the transaction ends: PostgreSQL locks the row. A
+/// writing transaction of SQLite has locked everything already.
+pub(crate) const SELECT_HALT_HELD: &str =
+    "SELECT version, halted, reason, changed_by, changed_at FROM halt WHERE id = 1 FOR SHARE";
 
 // === impl Journal ===
 
@@ -69,7 +75,17 @@ impl Journal {
     }
 
     async fn halt_row(&self) -> Result<Option<HaltRow>, JournalError> {
-        read!(self, "read the halt state", |tx| {
+        let pool = match &self.db {
+            Db::Sqlite { direct, .. } => {
+                let read = |connection: &rusqlite::Connection| {
+                    let mut select = connection.prepare_cached(SELECT_HALT)?;
+                    Ok(select.query_row([], halt_row).optional()?)
+                };
+                return direct.read("read the halt state", read).await;
+            }
+            Db::Postgres(pool) => pool,
+        };
+        read!(@run pool.begin_with(SNAPSHOT).await, "read the halt state", |tx| {
             query_as(SELECT_HALT)
                 .fetch_optional(&mut *tx)
                 .await
@@ -91,18 +107,6 @@ impl Journal {
     /// [`JournalError::Unavailable`] or [`JournalError::Unknown`].
     pub async fn resume(&self, by: &str, now: Timestamp) -> Result<Halt, JournalError> {
         self.change_halt(0, "", by, now).await
-    }
-
-    /// Reads the halt state so that it cannot change before the transaction ends. PostgreSQL locks
-    /// the row; a writing transaction of SQLite has locked everything already.
-    pub(crate) const fn select_halt_held(&self) -> &'static str {
-        match self.db {
-            Db::Sqlite { .. } => SELECT_HALT,
-            Db::Postgres(_) => {
-                "SELECT version, halted, reason, changed_by, changed_at FROM halt
-                    WHERE id = 1 FOR SHARE"
-            }
-        }
     }
 
     async fn change_halt(
@@ -155,6 +159,10 @@ fn named(by: &str) -> Result<(), JournalError> {
         return Err(JournalError::NotStorable { field: "by", why });
     }
     Ok(())
+}
+
+pub(crate) fn halt_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HaltRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
 }
 
 pub(crate) fn decode_halt(row: Option<HaltRow>) -> Halt {

@@ -9,8 +9,9 @@
 //!
 //! # Invariants
 //!
-//! * What was answered as recorded survives the death of the process and of the machine: SQLite
-//!   runs with `synchronous=FULL`, PostgreSQL with its own default of `synchronous_commit=on`.
+//! * What was answered as recorded survives the death of the process; unless the journal was opened
+//!   with [`Durability::Process`], that of the machine, too: SQLite runs with `synchronous=FULL`,
+//!   PostgreSQL with its own default of `synchronous_commit=on`.
 //! * Events, fills, deposits and changes of the halt state are only ever added.
 //! * Decimals are text and times are whole nanoseconds, so nothing is rounded.
 //! * [`JournalError::Unavailable`] means that nothing was written; [`JournalError::Unknown`] that
@@ -21,14 +22,15 @@ mod books;
 mod codec;
 mod commands;
 mod db;
+mod direct;
 mod error;
 mod halt;
 mod orders;
 mod ownership;
 
 pub use books::{Deposit, PAGE_MAX, Page};
-pub use commands::{Begun, Finished, NewCommand, RunningCommand};
-pub use db::Journal;
+pub use commands::{Beginning, Begun, Finished, NewCommand, RunningCommand};
+pub use db::{Durability, Journal};
 pub use error::JournalError;
-pub use orders::{Appended, Intent, OPEN_ORDERS_MAX, OrderFilter, Sender};
+pub use orders::{Appended, Decided, Intent, News, OPEN_ORDERS_MAX, OrderFilter, Sender};
 pub use ownership::Ownership;

@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use domain::{ClientOrderId, Fill, Symbol, Timestamp};
 use orders::{Applied, Order, OrderEvent};
 use risk::Halt;
-use sqlx::{query, query_as};
+use sqlx::query_as;
 
 use crate::codec::{
-    EventRow, FillRow, OrderRow, corrupt, event_columns, kind_columns, liquidity_name, read_event,
-    read_fill, read_intent, side_name, stored_number,
+    EventColumns, EventRow, FillRow, OrderRow, corrupt, event_columns, read_event, read_fill,
+    read_intent, stored_number,
 };
-use crate::db::{End, read, write};
+use crate::db::{Db, read};
 use crate::error::unavailable;
-use crate::halt::{HaltRow, decode_halt};
-use crate::{Journal, JournalError};
+use crate::{Beginning, Begun, Journal, JournalError};
+
+mod postgres;
+mod sqlite;
+
+pub(crate) use sqlite::settle;
 
 /// The most orders that may be open; more is refused rather than loaded in part.
 pub const OPEN_ORDERS_MAX: u32 = 10_000;
@@ -47,6 +51,17 @@ pub enum Intent {
     },
 }
 
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decided<R> {
+    /// The orders are on record, in this state.
+    Intent(Intent),
+    /// They were refused; nothing was written.
+    Refused(R),
+    /// Somebody else has the command, or has done it; nothing was written.
+    Known(Begun),
+}
+
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
@@ -57,6 +72,17 @@ pub enum Appended {
     },
     /// The journal's order knew it already; nothing was written.
     Nothing,
+}
+
+/// An event of an order, and the order that it makes.
+#[derive(Debug, Clone, Copy)]
+pub struct News<'a> {
+    /// The event.
+    pub event: &'a OrderEvent,
+    /// When it was learnt.
+    pub at: Timestamp,
+    /// The order after it.
+    pub after: &'a Order,
 }
 
 /// Which orders to load; `None` is no condition.
@@ -83,6 +109,8 @@ macro_rules! select_orders {
 }
 
 const SELECT_ORDER: &str = select_orders!("WHERE client_order_id = $1");
+/// For PostgreSQL, where writers are kept apart row by row.
+const SELECT_ORDER_HELD: &str = select_orders!("WHERE client_order_id = $1 FOR UPDATE");
 const SELECT_OPEN: &str = select_orders!(
     "WHERE account = $1 AND settled = 0 ORDER BY created_at, client_order_id LIMIT $2"
 );
@@ -95,9 +123,6 @@ const SELECT_EVENTS: &str = "SELECT number, at, kind, order_id, executed, code, 
 const SELECT_FILLS: &str = "SELECT sequence, symbol, trade_id, client_order_id, side, price,
     quantity, fee, fee_asset, liquidity, at FROM fills WHERE client_order_id = $1";
 
-// The count is raised first: it locks the row on PostgreSQL.
-const LOCK_ORDER: &str = "UPDATE orders SET event_count = event_count + 1
-            WHERE client_order_id = $1 RETURNING event_count";
 const INSERT_EVENT: &str = "INSERT INTO order_events
             (client_order_id, number, at, kind, order_id, executed, code, message, trade_id)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING sequence";
@@ -117,48 +142,8 @@ const INSERT_ORDER: &str = "INSERT INTO orders
 const INSERT_SENT: &str = "INSERT INTO order_events (client_order_id, number, at, kind)
             VALUES ($1, 1, $2, 'sent')";
 const SELECT_FENCE: &str = "SELECT fence FROM owners WHERE account = $1";
-const UPDATE_ORDER: &str = "UPDATE orders SET state = $2, settled = $3, order_id = $4,
-            filled = $5, updated_at = $6 WHERE client_order_id = $1";
-
-/// Inserts one new order on the connection of a transaction; gives how many rows that made.
-macro_rules! insert_order {
-    ($tx:ident, $account:expr, $found_as:expr, $order:expr) => {{
-        let (order, request): (&Order, _) = ($order, $order.request());
-        let kind = kind_columns(&request.kind);
-        let inserted = query(INSERT_ORDER)
-            .bind($account)
-            .bind(order.list().map(ClientOrderId::as_str))
-            .bind($found_as)
-            .bind(request.client_order_id.as_str())
-            .bind(order.command_id().as_str())
-            .bind(request.symbol.as_str())
-            .bind(side_name(request.side))
-            .bind(request.quantity.to_string())
-            .bind(kind.kind)
-            .bind(kind.price.as_deref())
-            .bind(kind.time_in_force)
-            .bind(kind.post_only)
-            .bind(kind.stop_role)
-            .bind(kind.trigger_price.as_deref())
-            .bind(kind.trailing_bips)
-            .bind(order.created_at().unix_nanos())
-            .bind(order.state().name())
-            .bind(i64::from(order.sent_at().is_some()))
-            .execute(&mut *$tx)
-            .await
-            .map_err(unavailable("record an order"))?
-            .rows_affected();
-        if let (1, Some(at)) = (inserted, order.sent_at()) {
-            query(INSERT_SENT)
-                .bind(request.client_order_id.as_str())
-                .bind(at.unix_nanos())
-                .execute(&mut *$tx)
-                .await
-                .map_err(unavailable("record an order"))?;
-        }
-        usize::try_from(inserted).unwrap_or(usize::MAX)
-    }};
-}
+const UPDATE_ORDER: &str = "UPDATE orders SET state = $1, settled = $2, order_id = $3,
+            filled = $4, updated_at = $5, event_count = $6 WHERE client_order_id = $7";
 
 /// Loads one order by its events on the connection of a transaction.
 macro_rules! replayed {
@@ -195,37 +180,35 @@ impl Journal {
         sender: Sender<'_>,
         orders: &[Order],
     ) -> Result<Intent, JournalError> {
-        for order in orders {
-            check_new(order)?;
+        let now = orders.first().map_or(Timestamp::from_unix_nanos(0), Order::created_at);
+        let all = |_halt: &Halt| Ok::<_, std::convert::Infallible>(orders.to_vec());
+        match self.decide(sender, None, now, all).await? {
+            Decided::Intent(intent) => Ok(intent),
+            Decided::Refused(never) => match never {},
+            // Without a command none is known.
+            Decided::Known(_) => Ok(Intent::Duplicate),
         }
-        let select_halt = self.select_halt_held();
-        write!(self, "record an intent", |tx| {
-            let row: Option<HaltRow> = query_as(select_halt)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(unavailable("record an intent"))?;
-            let fence: Option<(i64,)> = query_as(SELECT_FENCE)
-                .bind(sender.account)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(unavailable("record an intent"))?;
-            let current = fence.map_or(0, |(fence,)| fence);
-            match decode_halt(row) {
-                Halt::Running { version } if current <= sender.fence => {
-                    let mut inserted = 0;
-                    for order in orders {
-                        inserted += insert_order!(tx, sender.account, None::<&str>, order);
-                    }
-                    if inserted == orders.len() {
-                        End::Commit(Intent::Recorded { halt_version: version })
-                    } else {
-                        End::RollBack(Intent::Duplicate)
-                    }
-                }
-                Halt::Running { .. } => End::RollBack(Intent::Fenced { current }),
-                stopped => End::RollBack(Intent::Stopped(stopped)),
+    }
+
+    /// The same for orders that are decided under the halt state, in the transaction that reads it
+    /// and records them; and, with a beginning, the command that they carry out begins with them.
+    /// The decision may be asked for again when another process was first.
+    ///
+    /// # Errors
+    /// As for [`Journal::record_intents`].
+    pub async fn decide<R: Send>(
+        &self,
+        sender: Sender<'_>,
+        beginning: Option<&Beginning>,
+        now: Timestamp,
+        mut decision: impl FnMut(&Halt) -> Result<Vec<Order>, R> + Send,
+    ) -> Result<Decided<R>, JournalError> {
+        match &self.db {
+            Db::Sqlite { direct, .. } => direct.decide(sender, beginning, &mut decision).await,
+            Db::Postgres(pool) => {
+                postgres::decide(pool, sender, beginning.zip(Some(now)), &mut decision).await
             }
-        })
+        }
     }
 
     /// Records an order that was found at the venue and not sent by the house; tells whether it is
@@ -240,93 +223,43 @@ impl Journal {
         order: &Order,
     ) -> Result<bool, JournalError> {
         check_new(order)?;
-        write!(self, "record a found order", |tx| {
-            let inserted = insert_order!(tx, account, Some(found_as), order);
-            if inserted == 1 { End::Commit(true) } else { End::RollBack(false) }
-        })
+        match &self.db {
+            Db::Sqlite { direct, .. } => direct.record_found(account, found_as, order).await,
+            Db::Postgres(pool) => postgres::record_found(pool, account, found_as, order).await,
+        }
     }
 
     /// Records an event that was learnt at `at`, with its fill and the order that it makes.
     ///
-    /// The journal replays the order and applies the event itself; unless that gives `after`, the
-    /// writer's order is not the journal's and nothing is written.
-    ///
     /// # Errors
-    /// [`JournalError::Conflict`], [`JournalError::NoSuchOrder`], [`JournalError::NotStorable`],
-    /// [`JournalError::Corrupt`], [`JournalError::Unavailable`] or [`JournalError::Unknown`].
+    /// As for [`Journal::append_all`].
     pub async fn append(
         &self,
         event: &OrderEvent,
         at: Timestamp,
         after: &Order,
     ) -> Result<Appended, JournalError> {
-        let id = &after.request().client_order_id;
-        let columns = event_columns(event)?;
-        let order_id = after.order_id().map(|id| stored_number("order_id", id.0)).transpose()?;
-        write!(self, "append an event", |tx| {
-            let locked: Option<(i64,)> = query_as(LOCK_ORDER)
-                .bind(id.as_str())
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(unavailable("append an event"))?;
-            let Some((number,)) = locked else {
-                return Err(JournalError::NoSuchOrder { client_order_id: id.clone() });
-            };
-            let mut row: OrderRow = query_as(SELECT_ORDER)
-                .bind(id.as_str())
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(unavailable("append an event"))?;
-            row.event_count -= 1;
-            let mut order = replayed!(tx, "append an event", row);
-            if follows(&mut order, event, at, after)? == Applied::Nothing {
-                End::RollBack(Appended::Nothing)
-            } else {
-                if let OrderEvent::Filled(fill) = event {
-                    let inserted = query(INSERT_FILL)
-                        .bind(fill.symbol.as_str())
-                        .bind(columns.trade_id)
-                        .bind(fill.client_order_id.as_str())
-                        .bind(side_name(fill.side))
-                        .bind(fill.price.to_string())
-                        .bind(fill.quantity.to_string())
-                        .bind(fill.fee.to_string())
-                        .bind(fill.fee_asset.as_str())
-                        .bind(liquidity_name(fill.liquidity))
-                        .bind(fill.at.unix_nanos())
-                        .execute(&mut *tx)
-                        .await
-                        .map_err(unavailable("append an event"))?;
-                    if inserted.rows_affected() == 0 {
-                        return Err(other_orders_trade(fill));
-                    }
-                }
-                let (sequence,): (i64,) = query_as(INSERT_EVENT)
-                    .bind(id.as_str())
-                    .bind(number)
-                    .bind(at.unix_nanos())
-                    .bind(event.name())
-                    .bind(columns.order_id)
-                    .bind(columns.executed.as_deref())
-                    .bind(columns.code.as_deref())
-                    .bind(columns.message.as_deref())
-                    .bind(columns.trade_id)
-                    .fetch_one(&mut *tx)
-                    .await
-                    .map_err(unavailable("append an event"))?;
-                query(UPDATE_ORDER)
-                    .bind(id.as_str())
-                    .bind(order.state().name())
-                    .bind(i64::from(order.is_settled()))
-                    .bind(order_id)
-                    .bind(order.filled().to_string())
-                    .bind(order.updated_at().unix_nanos())
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(unavailable("append an event"))?;
-                End::Commit(Appended::Recorded { sequence })
-            }
-        })
+        let appended = self.append_all(&[News { event, at, after }]).await?;
+        Ok(appended.first().copied().unwrap_or(Appended::Nothing))
+    }
+
+    /// Records what was learnt of one order, all of it or nothing, in the order in which it is given.
+    ///
+    /// The journal replays the order and applies each event itself; unless that gives what the
+    /// writer has after it, the writer's order is not the journal's and nothing is written.
+    ///
+    /// # Errors
+    /// [`JournalError::Conflict`], also for news of two orders, [`JournalError::NoSuchOrder`],
+    /// [`JournalError::NotStorable`], [`JournalError::Corrupt`], [`JournalError::Unavailable`] or
+    /// [`JournalError::Unknown`].
+    pub async fn append_all(&self, news: &[News<'_>]) -> Result<Vec<Appended>, JournalError> {
+        let Some(columns) = columns_of(news)? else {
+            return Ok(Vec::new());
+        };
+        match &self.db {
+            Db::Sqlite { direct, .. } => direct.append_all(news, &columns).await,
+            Db::Postgres(pool) => postgres::append_all(pool, news, &columns).await,
+        }
     }
 
     /// One order with all that is known of it.
@@ -334,6 +267,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Unavailable`] or [`JournalError::Corrupt`].
     pub async fn load_order(&self, id: &ClientOrderId) -> Result<Option<Order>, JournalError> {
+        self.settled("load an order").await?;
         read!(self, "load an order", |tx| {
             let row: Option<OrderRow> = query_as(SELECT_ORDER)
                 .bind(id.as_str())
@@ -354,6 +288,7 @@ impl Journal {
     /// [`JournalError::Unavailable`], or [`JournalError::Corrupt`], also for more than
     /// [`OPEN_ORDERS_MAX`] of them.
     pub async fn load_open_orders(&self, account: &str) -> Result<Vec<Order>, JournalError> {
+        self.settled("load open orders").await?;
         read!(self, "load open orders", |tx| {
             let rows: Vec<OrderRow> = query_as(SELECT_OPEN)
                 .bind(account)
@@ -384,6 +319,7 @@ impl Journal {
         limit: u32,
     ) -> Result<Vec<Order>, JournalError> {
         let since = filter.since.map_or(i64::MIN, Timestamp::unix_nanos);
+        self.settled("load orders").await?;
         read!(self, "load orders", |tx| {
             let rows: Vec<OrderRow> = query_as(SELECT_FILTERED)
                 .bind(account)
@@ -401,6 +337,41 @@ impl Journal {
             orders
         })
     }
+
+    /// Sees to it that orders that were just handed over are found.
+    pub(crate) async fn settled(&self, during: &'static str) -> Result<(), JournalError> {
+        match &self.db {
+            Db::Sqlite { direct, .. } => direct.settled(during).await,
+            Db::Postgres(_) => Ok(()),
+        }
+    }
+}
+
+/// The orders that may be recorded, under which version of the halt state; or what became of them.
+type Judged<R> = Result<(u64, Vec<Order>), Decided<R>>;
+
+fn judge<R>(
+    halt: Halt,
+    current: i64,
+    sender: Sender<'_>,
+    known: Option<Begun>,
+    decision: &mut impl FnMut(&Halt) -> Result<Vec<Order>, R>,
+) -> Result<Judged<R>, JournalError> {
+    if let Some(begun) = known {
+        return Ok(Err(Decided::Known(begun)));
+    }
+    if current > sender.fence {
+        return Ok(Err(Decided::Intent(Intent::Fenced { current })));
+    }
+    let orders = match decision(&halt) {
+        Ok(orders) => orders,
+        Err(refusal) => return Ok(Err(Decided::Refused(refusal))),
+    };
+    orders.iter().try_for_each(check_new)?;
+    Ok(match halt {
+        Halt::Running { version } => Ok((version, orders)),
+        stopped => Err(Decided::Intent(Intent::Stopped(stopped))),
+    })
 }
 
 /// The order that its events make, checked against the row that should be their sum.
@@ -436,6 +407,27 @@ fn replay(row: &OrderRow, events: Vec<EventRow>, fills: &[FillRow]) -> Result<Or
         return Err(corrupt("orders", what));
     }
     Ok(order)
+}
+
+/// What is written of news, beside the order itself.
+struct Columns<'a> {
+    id: &'a ClientOrderId,
+    /// The venue's number for the order, after all of it.
+    order_id: Option<i64>,
+    of_events: Vec<EventColumns>,
+}
+
+/// `None` when there are no news.
+fn columns_of<'a>(news: &[News<'a>]) -> Result<Option<Columns<'a>>, JournalError> {
+    let Some(last) = news.last() else { return Ok(None) };
+    let id = &last.after.request().client_order_id;
+    if let Some(other) = news.iter().find(|n| n.after.request().client_order_id != *id) {
+        let why = format!("is told of together with {}", other.after.request().client_order_id);
+        return Err(JournalError::Conflict { client_order_id: id.clone(), why });
+    }
+    let order_id = last.after.order_id().map(|id| stored_number("order_id", id.0)).transpose()?;
+    let of_events = news.iter().map(|n| event_columns(n.event)).collect::<Result<_, _>>()?;
+    Ok(Some(Columns { id, order_id, of_events }))
 }
 
 /// A new order has no history but that it was sent.

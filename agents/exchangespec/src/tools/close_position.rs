@@ -11,7 +11,7 @@ use wire::{Failure, schema};
 use super::{command_of, listed};
 use crate::Exchange;
 use crate::desk::Desk;
-use crate::place::order_name;
+use crate::place::{Cause, order_name};
 use crate::views::OrderView;
 
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
@@ -73,7 +73,7 @@ async fn close_position(
         quantity: sellable(&desk, &instrument).await?,
         kind: OrderKind::Market,
     };
-    let order = desk.place(&command, request, &ctx.cancel).await?;
+    let order = desk.place(Cause::of(&command), request, &ctx.cancel).await?;
     let canceled = u64::try_from(canceled).unwrap_or(u64::MAX);
     Ok(Closed { canceled, order: OrderView::from(&order) })
 }

@@ -11,7 +11,7 @@ use wire::{Failure, schema};
 use super::{client_order_id, command_of, listed};
 use crate::Exchange;
 use crate::kind::KindWords;
-use crate::place::order_name;
+use crate::place::{Cause, order_name};
 use crate::views::{OrderTypeWord, OrderView, SideWord, TimeInForceWord};
 
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
@@ -27,7 +27,7 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
     open_world: true,
     input: schema::input_of::<Params>,
     output: schema::output_of::<OrderView>,
-    run: Run::Waits(|exchange, args, ctx| {
+    run: Run::Begins(|exchange, args, ctx| {
         async move { args.write(&place_order(&exchange, args.read()?, &ctx).await?) }.boxed()
     }),
 };
@@ -94,6 +94,7 @@ async fn place_order(
         quantity: params.quantity.0,
         kind,
     };
-    let order = desk.place(&command, request, &ctx.cancel).await?;
+    let cause = Cause { command: &command, beginning: ctx.beginning.as_deref() };
+    let order = desk.place(cause, request, &ctx.cancel).await?;
     Ok(OrderView::from(&order))
 }

@@ -12,7 +12,7 @@ use wire::{Failure, schema};
 use super::{command_of, listed};
 use crate::Exchange;
 use crate::kind::KindWords;
-use crate::place::leg_name;
+use crate::place::{Cause, leg_name};
 use crate::views::{OrderTypeWord, OrderView, SideWord, TimeInForceWord};
 
 pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
@@ -27,7 +27,7 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
     open_world: true,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Placed>,
-    run: Run::Waits(|exchange, args, ctx| {
+    run: Run::Begins(|exchange, args, ctx| {
         async move { args.write(&place_order_list(&exchange, args.read()?, &ctx).await?) }.boxed()
     }),
 };
@@ -117,7 +117,8 @@ async fn place_order_list(
         shape: shape(&params, &frame)?,
     };
     let list_id = list.client_list_id.to_string();
-    let orders = desk.place_list(&frame.command, list, &ctx.cancel).await?;
+    let cause = Cause { command: &frame.command, beginning: ctx.beginning.as_deref() };
+    let orders = desk.place_list(cause, list, &ctx.cancel).await?;
     Ok(Placed { list_id, orders: orders.iter().map(OrderView::from).collect() })
 }
 

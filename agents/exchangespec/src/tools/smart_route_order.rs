@@ -13,7 +13,7 @@ use wire::{Failure, schema};
 
 use super::command_of;
 use crate::Exchange;
-use crate::place::leg_name;
+use crate::place::{Cause, leg_name};
 use crate::routing::{Books, unreachable};
 use crate::views::{OrderView, SideWord};
 
@@ -169,7 +169,7 @@ async fn execute(
         let (command, request) = (command.clone(), child_order(&command, books, wish, child));
         async move {
             let desk = exchange.desk(&child.venue)?;
-            desk.place(&command, request, &ctx.cancel).await
+            desk.place(Cause::of(&command), request, &ctx.cancel).await
         }
     });
     let answers = futures_util::future::join_all(sent).await;

@@ -70,7 +70,7 @@ impl World {
     pub(crate) async fn start(&self, definition: &Definition<Probe>) -> Running {
         let config = Config {
             agent: AgentConfig { heavy_max: 2, ..AgentConfig::default() },
-            journal: JournalConfig { url: self.journal.clone(), url_file: None },
+            journal: JournalConfig { url: self.journal.clone(), ..Default::default() },
             ..Config::default()
         };
         let host = Host {

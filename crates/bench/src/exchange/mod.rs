@@ -1,5 +1,6 @@
 //! The way of an order, part by part, each against the least that this part can cost.
 
+mod by_hand;
 mod depth;
 mod engine;
 mod gate;

@@ -1,13 +1,18 @@
-//! Stands between the agent and its venue and notes when the first byte of an order comes through.
+//! Stands between the agent and its venue and notes when an order's bytes come through.
 //!
-//! Blocking threads that wait in `read`: what an order is timed to is the moment at which the
-//! kernel gave its bytes to the other side of the connection.
+//! What an order is timed to is the moment at which the kernel took its bytes in on this side of the
+//! connection, which on one machine is when the other side wrote them. The kernel notes it
+//! (`SO_TIMESTAMPNS`, socket(7)), so it does not matter when the thread that reads is woken.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSliceMut, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::time::Instant;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
+use rustix::time::{ClockId, clock_gettime};
 
 /// What an order's request has in its first bytes: over HTTP, and over a socket.
 const MARKS: [&[u8]; 2] = [b"POST /api/v3/order HTTP", b"\"order.place\""];
@@ -16,7 +21,28 @@ const MARKS: [&[u8]; 2] = [b"POST /api/v3/order HTTP", b"\"order.place\""];
 #[derive(Debug)]
 pub(super) struct Tap {
     pub(super) url: String,
-    seen: Arc<Mutex<Option<Instant>>>,
+    seen: Arc<Mutex<Option<Moment>>>,
+}
+
+/// The time of day, as the kernel notes it with what arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(Duration);
+
+// === impl Moment ===
+
+impl Moment {
+    /// This moment.
+    pub(super) fn now() -> Self {
+        let now = clock_gettime(ClockId::Realtime);
+        let seconds = u64::try_from(now.tv_sec).expect("invariant: it is after 1970");
+        let nanos = u32::try_from(now.tv_nsec).expect("invariant: less than a second");
+        Self(Duration::new(seconds, nanos))
+    }
+
+    /// How much later than another it is; nothing when it is earlier.
+    pub(super) fn since(self, start: Self) -> Duration {
+        self.0.saturating_sub(start.0)
+    }
 }
 
 // === impl Tap ===
@@ -26,7 +52,7 @@ impl Tap {
     pub(super) fn start(venue: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}", listener.local_addr()?);
-        let seen: Arc<Mutex<Option<Instant>>> = Arc::default();
+        let seen: Arc<Mutex<Option<Moment>>> = Arc::default();
         let notes = Arc::clone(&seen);
         std::thread::Builder::new().name("tap".to_owned()).spawn(move || {
             for client in listener.incoming().flatten() {
@@ -38,7 +64,7 @@ impl Tap {
     }
 
     /// When the last order came through; it is forgotten with that.
-    pub(super) fn take(&self) -> Option<Instant> {
+    pub(super) fn take(&self) -> Option<Moment> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -46,7 +72,7 @@ impl Tap {
 fn hand_on(
     client: &TcpStream,
     venue: SocketAddr,
-    seen: &Arc<Mutex<Option<Instant>>>,
+    seen: &Arc<Mutex<Option<Moment>>>,
 ) -> io::Result<()> {
     let server = TcpStream::connect(venue)?;
     client.set_nodelay(true)?;
@@ -54,23 +80,42 @@ fn hand_on(
     let (from_client, to_server) = (client.try_clone()?, server.try_clone()?);
     let (from_server, to_client) = (server, client.try_clone()?);
     let seen = Arc::clone(seen);
-    let note = move |at: Instant, bytes: &[u8]| {
-        if is_order(bytes) {
+    let note = move |at: Option<Moment>, bytes: &[u8]| {
+        if let Some(at) = at.filter(|_| is_order(bytes)) {
             seen.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(at);
         }
     };
+    setsockopt(&from_client, sockopt::ReceiveTimestampns, &true)?;
     let threads = || std::thread::Builder::new().name("tap".to_owned());
-    threads().spawn(move || copy(from_client, to_server, note))?;
-    threads().spawn(move || copy(from_server, to_client, |_, _| ()))?;
+    let timed = move |buffer: &mut [u8]| read_timed(&from_client, buffer);
+    threads().spawn(move || copy(timed, to_server, note))?;
+    let plain = move |buffer: &mut [u8]| Ok(((&from_server).read(buffer)?, None));
+    threads().spawn(move || copy(plain, to_client, |_, _| ()))?;
     Ok(())
 }
 
+/// Reads, and tells when the kernel took in what was read.
+fn read_timed(from: &TcpStream, buffer: &mut [u8]) -> io::Result<(usize, Option<Moment>)> {
+    let mut space = nix::cmsg_space!(TimeSpec);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let got = recvmsg::<()>(from.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::empty())?;
+    let at = got.cmsgs()?.find_map(|message| match message {
+        ControlMessageOwned::ScmTimestampns(at) => Some(Moment(Duration::from(at))),
+        _ => None,
+    });
+    Ok((got.bytes, at))
+}
+
 /// Copies until one side closes, and closes the other then.
-fn copy(mut from: TcpStream, mut to: TcpStream, note: impl Fn(Instant, &[u8])) -> io::Result<()> {
+fn copy(
+    mut read: impl FnMut(&mut [u8]) -> io::Result<(usize, Option<Moment>)>,
+    mut to: TcpStream,
+    note: impl Fn(Option<Moment>, &[u8]),
+) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let count = from.read(&mut buffer).unwrap_or(0);
-        let (at, bytes) = (Instant::now(), buffer.get(..count).unwrap_or_default());
+        let (count, at) = read(&mut buffer).unwrap_or((0, None));
+        let bytes = buffer.get(..count).unwrap_or_default();
         note(at, bytes);
         if bytes.is_empty() || to.write_all(bytes).is_err() {
             return to.shutdown(std::net::Shutdown::Both);

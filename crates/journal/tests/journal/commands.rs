@@ -1,7 +1,11 @@
 //! Commands and deposits, on both databases: whatever is asked twice happens once.
 
-use crate::places::{Place, amount, at, command_id, on_both};
-use journal::{Begun, Deposit, Finished, Journal, NewCommand};
+use crate::places::{Place, SENDER, amount, at, command_id, on_both, request};
+use journal::{
+    Beginning, Begun, Decided, Deposit, Finished, Intent, Journal, NewCommand, OrderFilter,
+};
+use orders::Order;
+use risk::Halt;
 use tokio::task::JoinSet;
 
 fn command(name: &str) -> NewCommand {
@@ -38,6 +42,55 @@ async fn a_command_acts_once_and_answers_the_same() {
         let error = journal.finish(&command_id("c-9"), "{}", at(6)).await.unwrap_err();
         assert_eq!(error.to_string(), "the journal has no command c-9");
         again.close().await;
+    })
+    .await;
+}
+
+/// A command that places several orders begins with the first; somebody else's stays his.
+#[tokio::test]
+async fn a_command_begins_with_its_first_order() {
+    on_both(async |_place: &Place, journal: Journal| {
+        let begins =
+            |name: &str, owner: &str| Beginning { command: command(name), owner: owner.to_owned() };
+        let decide = async |command: &Beginning, order: &str| {
+            let intent =
+                Order::new(request(order, "BTCUSDT"), command.command.command_id.clone(), at(1));
+            let decision = |_: &Halt| Ok::<_, ()>(vec![intent.clone()]);
+            journal.decide(SENDER, Some(command), at(1), decision).await.unwrap()
+        };
+        let recorded = Decided::Intent(Intent::Recorded { halt_version: 1 });
+        let ours = begins("c-1", "one");
+        assert_eq!(journal.look(&ours.command).await.unwrap(), None);
+        for order in ["b4-1", "b4-2"] {
+            assert_eq!(decide(&ours, order).await, recorded);
+        }
+        let running = Begun::Running { owner: "one".to_owned(), since: at(1) };
+        assert_eq!(decide(&begins("c-1", "two"), "b4-3").await, Decided::Known(running.clone()));
+        // From here on what was handed over stands where it is read.
+        assert_eq!(journal.look(&ours.command).await.unwrap(), Some(running.clone()));
+        assert_eq!(decide(&ours, "b4-4").await, recorded);
+        assert_eq!(decide(&ours, "b4-1").await, Decided::Intent(Intent::Duplicate));
+        assert_eq!(decide(&begins("c-1", "two"), "b4-3").await, Decided::Known(running.clone()));
+        let theirs = journal.conclude(&begins("c-1", "two"), "{}", at(2)).await.unwrap();
+        assert_eq!(theirs, Some(running));
+        assert_eq!(journal.conclude(&ours, "1", at(2)).await.unwrap(), None);
+        let done = Begun::Done { answer: "1".to_owned() };
+        assert_eq!(journal.conclude(&ours, "2", at(3)).await.unwrap(), Some(done.clone()));
+        assert_eq!(decide(&ours, "b4-5").await, Decided::Known(done));
+        let orders = journal.load_orders("paper", &OrderFilter::default(), 9).await.unwrap();
+        assert_eq!(orders.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_order_begins_nothing() {
+    on_both(async |_place: &Place, journal: Journal| {
+        let ours = Beginning { command: command("c-1"), owner: "one".to_owned() };
+        let refuses = |_: &Halt| Err::<Vec<Order>, _>("too large");
+        let decided = journal.decide(SENDER, Some(&ours), at(1), refuses).await.unwrap();
+        assert_eq!(decided, Decided::Refused("too large"));
+        assert_eq!(journal.look(&ours.command).await.unwrap(), None);
     })
     .await;
 }

@@ -2,7 +2,7 @@
 //! not follow is refused.
 
 use domain::{NewOrder, OrderId, OrderKind, Side, StopLimit, StopRole, TimeInForce, Trigger};
-use journal::{Appended, Intent, Journal, JournalError, OrderFilter};
+use journal::{Appended, Intent, Journal, JournalError, News, OrderFilter};
 use orders::{Order, OrderEvent, VenueAnswer};
 use risk::Halt;
 
@@ -204,6 +204,64 @@ async fn what_does_not_follow_is_refused_and_not_written() {
         assert_eq!(error.to_string(), "order b4-2: trade 1 of BTCUSDT belongs to another order");
     })
     .await;
+}
+
+/// Every story in one transaction, with each event told twice.
+#[tokio::test]
+async fn what_is_learnt_together_is_recorded_together() {
+    on_both(async |_place: &Place, journal: Journal| {
+        for (order, events) in stories() {
+            intend(&journal, &order).await.unwrap();
+            let after = told(&order, &events);
+            let twice = |(event, after)| [News { event, at: at(2), after }; 2];
+            let news: Vec<News<'_>> = events.iter().zip(&after).flat_map(twice).collect();
+            let appended = journal.append_all(&news).await.unwrap();
+            for pair in appended.chunks(2) {
+                assert!(matches!(pair, [Appended::Recorded { .. }, Appended::Nothing]), "{pair:?}");
+            }
+            let id = &order.request().client_order_id;
+            assert_eq!(journal.load_order(id).await.unwrap().as_ref(), after.last());
+        }
+        assert_eq!(journal.append_all(&[]).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_what_is_learnt_together_nothing_is_recorded_when_a_part_does_not_follow() {
+    on_both(async |_place: &Place, journal: Journal| {
+        let (first, second) = (intent("b4-1", "BTCUSDT", 1), intent("b4-2", "BTCUSDT", 1));
+        let events = [ack(7), fill(&first, 1, "4")];
+        for order in [&first, &second] {
+            intend(&journal, order).await.unwrap();
+        }
+        let after = told(&first, &events);
+        let news = |index: usize, after| News { event: &events[index], at: at(2), after };
+        // The writer forgot the acknowledgement.
+        let [mut behind, unlike] = [first.clone(), second.clone()];
+        behind.apply(&events[1], at(2)).unwrap();
+        for wrong in [&behind, &unlike] {
+            let news = [news(0, &after[0]), news(1, wrong)];
+            let error = journal.append_all(&news).await.unwrap_err();
+            assert!(matches!(error, JournalError::Conflict { .. }), "{error}");
+        }
+        for order in [&first, &second] {
+            let id = &order.request().client_order_id;
+            assert_eq!(journal.load_order(id).await.unwrap().as_ref(), Some(order));
+        }
+        assert!(journal.load_fills("paper", None, 0, 9).await.unwrap().rows.is_empty());
+    })
+    .await;
+}
+
+/// The order after each of these events.
+fn told(order: &Order, events: &[OrderEvent]) -> Vec<Order> {
+    let mut after = order.clone();
+    let next = |event: &OrderEvent| {
+        after.apply(event, at(2)).unwrap();
+        after.clone()
+    };
+    events.iter().map(next).collect()
 }
 
 #[tokio::test]

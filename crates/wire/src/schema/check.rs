@@ -1,5 +1,7 @@
 //! Checks a value against a plain schema and names every mistake.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::example_of;
@@ -14,16 +16,49 @@ const VIOLATIONS_MAX: usize = 8;
 #[must_use]
 pub fn check(schema: &Value, value: &Value) -> Vec<Violation> {
     let mut checker = Checker { violations: Vec::new() };
-    checker.node(schema, value, "");
+    checker.node(schema, value, Path::Top);
     checker.violations
 }
+
+/// Where a value stands; written out once something is wrong with it.
+#[derive(Clone, Copy)]
+enum Path<'a> {
+    Top,
+    Member(&'a Path<'a>, &'a str),
+    Item(&'a Path<'a>, usize),
+}
+
+/// The keywords that bound a length.
+struct Bounds {
+    min: &'static str,
+    max: &'static str,
+    unit: &'static str,
+}
+
+const ITEMS: Bounds = Bounds { min: "minItems", max: "maxItems", unit: "items" };
+const CHARACTERS: Bounds = Bounds { min: "minLength", max: "maxLength", unit: "characters" };
 
 struct Checker {
     violations: Vec<Violation>,
 }
 
+// === impl Path ===
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top => Ok(()),
+            Self::Member(Self::Top, name) => f.write_str(name),
+            Self::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+// === impl Checker ===
+
 impl Checker {
-    fn node(&mut self, schema: &Value, value: &Value, path: &str) {
+    fn node(&mut self, schema: &Value, value: &Value, path: Path<'_>) {
         if self.violations.len() >= VIOLATIONS_MAX {
             return;
         }
@@ -52,7 +87,7 @@ impl Checker {
         }
     }
 
-    fn object(&mut self, schema: &Value, members: &Map<String, Value>, path: &str) {
+    fn object(&mut self, schema: &Value, members: &Map<String, Value>, path: Path<'_>) {
         let empty = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let required = schema.get("required").and_then(Value::as_array);
@@ -60,7 +95,7 @@ impl Checker {
             if !members.contains_key(name) {
                 let example = properties.get(name).map(example_of);
                 self.push(
-                    join(path, name),
+                    Path::Member(&path, name).to_string(),
                     "missing".to_owned(),
                     "is required".to_owned(),
                     example,
@@ -70,9 +105,9 @@ impl Checker {
         let others = schema.get("additionalProperties");
         for (name, value) in members {
             match (properties.get(name), others) {
-                (Some(schema), _) => self.node(schema, value, &join(path, name)),
+                (Some(schema), _) => self.node(schema, value, Path::Member(&path, name)),
                 (None, Some(schema @ Value::Object(_))) => {
-                    self.node(schema, value, &join(path, name));
+                    self.node(schema, value, Path::Member(&path, name));
                 }
                 (None, _) => {
                     let known: Vec<&str> = properties.keys().map(String::as_str).collect();
@@ -81,37 +116,38 @@ impl Checker {
                     } else {
                         format!("is not a parameter; there are {}", known.join(", "))
                     };
-                    self.push(join(path, name), shorten(&value.to_string()), rule, None);
+                    let field = Path::Member(&path, name).to_string();
+                    self.push(field, shorten(&value.to_string()), rule, None);
                 }
             }
         }
     }
 
-    fn items(&mut self, schema: &Value, items: &[Value], path: &str) {
+    fn items(&mut self, schema: &Value, items: &[Value], path: Path<'_>) {
         if let Some(item) = schema.get("items") {
             for (index, value) in items.iter().enumerate() {
-                self.node(item, value, &format!("{path}[{index}]"));
+                self.node(item, value, Path::Item(&path, index));
             }
         }
     }
 
-    fn length(&mut self, schema: &Value, value: &Value, path: &str) {
-        let (len, of, unit) = match value {
-            Value::Array(items) => (items.len(), "Items", "items"),
-            Value::String(text) => (text.chars().count(), "Length", "characters"),
+    fn length(&mut self, schema: &Value, value: &Value, path: Path<'_>) {
+        let (len, Bounds { min, max, unit }) = match value {
+            Value::Array(items) => (items.len(), ITEMS),
+            Value::String(text) => (text.chars().count(), CHARACTERS),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return,
         };
-        let bound = |side: &str| schema.get(format!("{side}{of}")).and_then(Value::as_u64);
+        let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
         let len = u64::try_from(len).unwrap_or(u64::MAX);
-        if let Some(min) = bound("min").filter(|min| len < *min) {
+        if let Some(min) = bound(min).filter(|min| len < *min) {
             self.fail(schema, value, path, format!("must have at least {min} {unit}, not {len}"));
         }
-        if let Some(max) = bound("max").filter(|max| len > *max) {
+        if let Some(max) = bound(max).filter(|max| len > *max) {
             self.fail(schema, value, path, format!("must have at most {max} {unit}, not {len}"));
         }
     }
 
-    fn number(&mut self, schema: &Value, value: &Value, path: &str) {
+    fn number(&mut self, schema: &Value, value: &Value, path: Path<'_>) {
         let Some(number) = value.as_f64() else { return };
         let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
         type Broken = fn(f64, f64) -> bool;
@@ -128,10 +164,13 @@ impl Checker {
         }
     }
 
-    fn fail(&mut self, schema: &Value, value: &Value, path: &str, rule: String) {
-        let field = if path.is_empty() { "args" } else { path };
+    fn fail(&mut self, schema: &Value, value: &Value, path: Path<'_>, rule: String) {
+        let field = match path {
+            Path::Top => "args".to_owned(),
+            Path::Member(..) | Path::Item(..) => path.to_string(),
+        };
         let example = example_of(schema);
-        self.push(field.to_owned(), shorten(&value.to_string()), rule, Some(example));
+        self.push(field, shorten(&value.to_string()), rule, Some(example));
     }
 
     fn push(&mut self, field: String, value: String, rule: String, example: Option<Value>) {
@@ -139,10 +178,6 @@ impl Checker {
             self.violations.push(Violation { field, value, rule, example });
         }
     }
-}
-
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn is_a(value: &Value, expected: &str) -> bool {

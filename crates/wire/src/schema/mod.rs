@@ -64,6 +64,14 @@ fn not_plain(name: &str, error: &NotPlain) -> ! {
 /// # Errors
 /// [`Code::InvalidParams`](crate::Code::InvalidParams) with every violation.
 pub fn read<T: DeserializeOwned>(schema: &Arc<Value>, args: &str) -> Result<T, Failure> {
+    typed(&checked(schema, args)?)
+}
+
+/// Arguments that meet the schema.
+///
+/// # Errors
+/// As for [`read`].
+pub fn checked(schema: &Arc<Value>, args: &str) -> Result<Value, Failure> {
     let value: Value = serde_json::from_str(args).map_err(|error| {
         let rule = format!("must be JSON with finite numbers ({error})");
         Failure::invalid("args", args, &rule, example_of(schema))
@@ -72,9 +80,21 @@ pub fn read<T: DeserializeOwned>(schema: &Arc<Value>, args: &str) -> Result<T, F
     if !violations.is_empty() {
         return Err(Failure::invalid_params(violations));
     }
-    serde_path_to_error::deserialize(&value).map_err(|error| {
+    Ok(value)
+}
+
+/// Arguments that were checked, in their type.
+///
+/// # Errors
+/// As for [`read`], for what only the type knows.
+pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
+    // Where a mistake is, is found out once there is one.
+    if let Ok(typed) = T::deserialize(value) {
+        return Ok(typed);
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
         let field = error.path().to_string();
-        let at = lookup(&value, &field);
+        let at = lookup(value, &field);
         let value =
             at.map_or_else(|| "there".to_owned(), |v| crate::failure::shorten(&v.to_string()));
         let violation = Violation { field, value, rule: error.inner().to_string(), example: None };
