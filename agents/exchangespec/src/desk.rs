@@ -23,7 +23,7 @@ use orders::{Applied, Order, OrderEvent, OrderState};
 use risk::{Limits, Market};
 use serde_json::value::to_raw_value;
 use telemetry::Metrics;
-use tokio::sync::{Mutex, MutexGuard, Notify, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use venue::Venue;
@@ -38,6 +38,9 @@ use crate::views::{FillView, OrderView};
 /// How often a write whose outcome is unknown is made again; it is the same write.
 const DOUBTS_MAX: u32 = 5;
 const DOUBT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Orders that are decided and have not left: as many as an adapter has connections for them.
+const LEAVING_MAX: usize = 4;
 
 /// The desk of an account.
 #[derive(Debug)]
@@ -58,6 +61,8 @@ pub(crate) struct Desk {
     pub(crate) halt_age_max: Duration,
     /// How long the venue may still take an order that it does not know yet.
     pub(crate) arrival_max: Duration,
+    /// The turns to decide on an order and let it leave.
+    pub(crate) turns: Arc<Semaphore>,
     books: Mutex<Books>,
     /// Grows whenever something was learnt of an order.
     pub(crate) changed: watch::Sender<u64>,
@@ -106,6 +111,7 @@ impl Desk {
             lease: parts.lease,
             halt_age_max: parts.halt_age_max,
             arrival_max: parts.arrival_max,
+            turns: Arc::new(Semaphore::new(LEAVING_MAX)),
             books: Mutex::new(books),
             changed: watch::Sender::new(0),
             trouble: StdMutex::new(None),

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use venue::LastCheck;
 
@@ -32,6 +33,8 @@ pub(crate) struct Permit {
     lease: Arc<Lease>,
     halt_read_at: Instant,
     halt_age_max: Duration,
+    /// Its turn to leave, until it does.
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 // === impl Lease ===
@@ -88,8 +91,10 @@ impl Lease {
         self: &Arc<Self>,
         halt_read_at: Instant,
         halt_age_max: Duration,
+        turn: OwnedSemaphorePermit,
     ) -> Arc<Permit> {
-        Arc::new(Permit { lease: Arc::clone(self), halt_read_at, halt_age_max })
+        let (lease, turn) = (Arc::clone(self), Mutex::new(Some(turn)));
+        Arc::new(Permit { lease, halt_read_at, halt_age_max, turn })
     }
 }
 
@@ -103,6 +108,7 @@ impl LastCheck for Permit {
             let (age, max) = (age.as_millis(), self.halt_age_max.as_millis());
             return Err(format!("the halt state was read {age} ms ago and may be {max} ms old"));
         }
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
         Ok(())
     }
 }
@@ -111,7 +117,13 @@ impl LastCheck for Permit {
 mod tests {
     use super::*;
 
+    use tokio::sync::Semaphore;
+
     const SECOND: Duration = Duration::from_secs(1);
+
+    fn turn(turns: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+        Arc::clone(turns).try_acquire_owned().unwrap()
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_right_that_has_ended_cannot_be_extended() {
@@ -127,9 +139,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_order_that_was_held_up_does_not_leave_under_an_old_halt_state() {
         let lease = Arc::new(Lease::always(1));
-        let permit = lease.permit(Instant::now(), SECOND / 4);
+        let turns = Arc::new(Semaphore::new(1));
+        let permit = lease.permit(Instant::now(), SECOND / 4, turn(&turns));
         tokio::time::advance(SECOND / 4).await;
+        assert_eq!(turns.available_permits(), 0, "it waits");
         assert_eq!(permit.may_send(), Ok(()));
+        assert_eq!(turns.available_permits(), 1, "it has left");
         tokio::time::advance(SECOND / 1000).await;
         let why = "the halt state was read 251 ms ago and may be 250 ms old";
         assert_eq!(permit.may_send(), Err(why.to_owned()));
@@ -138,7 +153,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_order_that_was_held_up_does_not_leave_after_the_lease() {
         let lease = Arc::new(Lease::until(1, Instant::now() + SECOND));
-        let permit = lease.permit(Instant::now(), 9 * SECOND);
+        let permit = lease.permit(Instant::now(), 9 * SECOND, turn(&Arc::new(Semaphore::new(1))));
         assert_eq!(permit.may_send(), Ok(()));
         lease.end("the instance stops");
         assert_eq!(permit.may_send(), Err("the instance stops".to_owned()));

@@ -16,6 +16,7 @@ use journal::{Beginning, Decided, Intent, JournalError};
 use orders::{Order, OrderEvent, OrderState, RejectCode};
 use risk::{Approved, Context, Halt};
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use venue::{ReplaceError, SubmitError, VenueOrder};
@@ -295,6 +296,18 @@ impl Desk {
         admitted
     }
 
+    /// Waits for the turn to decide. A decision is as old as its order when that leaves, so no more
+    /// are made than have a way out: what waits is decided later, under what is known then.
+    async fn turn(&self, cancel: &CancellationToken) -> Result<OwnedSemaphorePermit, Failure> {
+        tokio::select! {
+            biased;
+            turn = Arc::clone(&self.turns).acquire_owned() => {
+                turn.map_err(|_closed| Failure::unavailable("the desk was closed"))
+            }
+            () = cancel.cancelled() => Err(given_up()),
+        }
+    }
+
     /// Decides, and makes the decision durable.
     async fn admit<W: Wish>(
         &self,
@@ -302,6 +315,7 @@ impl Desk {
         wish: W,
         cancel: &CancellationToken,
     ) -> Result<Admitted<W::Sent>, Failure> {
+        let turn = self.turn(cancel).await?;
         let mut books = self.books().await;
         if let Some(why) = self.trouble() {
             return Err(Failure::unavailable(format!("nothing was sent to the venue: {why}")));
@@ -327,7 +341,7 @@ impl Desk {
         let (exposure, complete) = books.exposure(&symbol, &prices, replaced.as_ref());
         let equity = equity.filter(|_| complete);
         if cancel.is_cancelled() {
-            return Err(Failure::unavailable("the call was given up; nothing was sent"));
+            return Err(given_up());
         }
         let now = self.clock.now();
         let orders = sent(&wish, cause.command, now);
@@ -352,7 +366,7 @@ impl Desk {
         let decided = self.journal.decide(self.sender(), cause.beginning, now, decision).await;
         self.intended(&mut books, &orders, decided).await?;
         let approved = approved.ok_or_else(|| Failure::unavailable("nothing was decided"))?;
-        let permit = self.lease.permit(halt_read_at, self.halt_age_max);
+        let permit = self.lease.permit(halt_read_at, self.halt_age_max, turn);
         Ok(Admitted { approved, permit, orders })
     }
 
@@ -502,6 +516,10 @@ fn reflects(known: &Order, told: &VenueOrder) -> bool {
         known.is_settled()
     };
     traded && stands
+}
+
+fn given_up() -> Failure {
+    Failure::unavailable("the call was given up; nothing was sent")
 }
 
 fn not_listed(desk: &Desk, symbol: &Symbol) -> Failure {

@@ -95,6 +95,12 @@ impl Place {
         Ok(Self { dir, venue, account, database, flags })
     }
 
+    /// Lets the agent that is started next reach the venue by this address.
+    pub(crate) fn reached_by(&mut self, url: &str) {
+        self.flags.retain(|(key, _)| key != "venues.paper.url");
+        self.flags.push(("venues.paper.url".to_owned(), url.to_owned()));
+    }
+
     /// What the venue's ledger says.
     pub(crate) async fn truth(&self) -> Result<Truth, Error> {
         Truth::read(&self.venue.admin.ledger(0).await?, self.account)
@@ -316,18 +322,24 @@ pub(crate) async fn touch(client: &Client, market: usize) -> Option<Touch> {
     Some(Touch { bid: best("bids")?, ask: best("asks")? })
 }
 
-/// Waits until the agent sees the first market.
+/// Waits until the agent sees every market, without which it cannot tell what the account is worth;
+/// gives the first.
 pub(crate) async fn seen(client: &Client) -> Result<Touch, Error> {
     let deadline = Instant::now() + SERVE_MAX;
-    loop {
-        if let Some(touch) = touch(client, 0).await {
-            return Ok(touch);
+    let mut first = None;
+    for market in (0..SYMBOLS.len()).rev() {
+        loop {
+            first = touch(client, market).await;
+            if first.is_some() {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(format!("no price after {SERVE_MAX:?}").into());
+            }
+            sleep(LOOK_EVERY).await;
         }
-        if Instant::now() > deadline {
-            return Err(format!("no price after {SERVE_MAX:?}").into());
-        }
-        sleep(LOOK_EVERY).await;
     }
+    first.ok_or_else(|| "there is no market".into())
 }
 
 /// Whether a failure says that nobody knows.

@@ -19,6 +19,7 @@ mod person;
 mod program;
 pub mod report;
 mod tally;
+mod tap;
 mod trace;
 mod truth;
 

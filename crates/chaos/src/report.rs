@@ -55,8 +55,8 @@ const ABOUT: [(&str, &str); 7] = [
     (
         "halted",
         "150 orders are on their way in the agent's program when Redis is stopped and another \
-         process writes the halt into the journal. No order may reach the venue later than 250 ms \
-         after that.",
+         process writes the halt into the journal. No order may be sent later than 250 ms after \
+         that.",
     ),
     (
         "repeated",
