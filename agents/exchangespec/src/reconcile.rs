@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use domain::{Amount, Asset, ClientOrderId, CommandId, NewOrder, OrderId, Symbol, Timestamp};
 use journal::Deposit;
-use orders::Order;
+use orders::{Order, OrderState};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use venue::{AssetBalance, VenueOrder};
@@ -155,7 +155,8 @@ impl Desk {
         let differs = {
             let books = self.books().await;
             books.order(id).is_none_or(|known| {
-                known.order_id() != Some(told.order_id)
+                matches!(known.state(), OrderState::Unknown { .. })
+                    || known.order_id() != Some(told.order_id)
                     || known.totals().executed != told.executed
                     || known.quantity() != told.quantity
             })

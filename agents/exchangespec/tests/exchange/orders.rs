@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::Amount;
-use paper_venue::MarketAction;
+use paper_venue::{FaultKind, FaultMatch, FaultSpec, MarketAction};
 use serde_json::{Value, json};
 
 use crate::house::{House, amount, from_fills, limit, market, orders, total, uuid, with_exchange};
@@ -180,4 +180,24 @@ async fn a_standby_takes_over_with_everything_when_the_owner_stops() {
     let cancelled = house.ask("cancel_order", with_exchange(args)).await.unwrap();
     assert_eq!(cancelled["state"], "canceled");
     standby.stop(std::time::Duration::from_secs(2)).await;
+}
+
+/// The venue did nothing and did not say so: the order stands there as it stood.
+#[tokio::test]
+async fn an_order_that_was_to_be_replaced_is_seen_again_when_it_stands() {
+    let house = House::new(&[]).await;
+    let order = house.place(limit("BTCUSDT", "buy", "0.02", "58000")).await.unwrap();
+    let path = Some("/api/v3/order/cancelReplace".to_owned());
+    let matches = FaultMatch { path, ..FaultMatch::default() };
+    let fault = FaultSpec { matches, ..FaultSpec::once(FaultKind::TimeoutBefore) };
+    house.venue.admin.add_fault(fault).await.unwrap();
+    let name = json!({ "symbol": "BTCUSDT", "client_order_id": order["client_order_id"] });
+    let mut change = name.clone();
+    change["price"] = json!("57500");
+    let failure = house.ask("modify_order", with_exchange(change)).await.unwrap_err();
+    assert_eq!(failure.code, wire::Code::Unknown, "{failure}");
+    house.ask("reconcile_now", with_exchange(json!({}))).await.unwrap();
+    let seen = house.ask("get_order_status", with_exchange(name)).await.unwrap();
+    assert_eq!(seen["state"], "open", "{seen}");
+    house.stop().await;
 }
