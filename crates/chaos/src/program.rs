@@ -23,6 +23,7 @@ const LOOK_EVERY_DEAD: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
+    log: PathBuf,
 }
 
 /// Where the program is.
@@ -83,7 +84,7 @@ impl Program {
     fn run(mut command: Command, place: &Place, redis: &Redis) -> io::Result<Self> {
         let listen = format!("127.0.0.1:{}", free_port());
         let state = place.dir.path();
-        let log = File::create(log_of(state, &listen))?;
+        let log = log_of(state, &listen);
         let child = command
             .envs(place.environment())
             .args(["--redis", &redis.url(), "--database", &place.database, "--listen", &listen])
@@ -92,9 +93,9 @@ impl Program {
             // It is the tests' own switch, and a key that no program has.
             .env_remove("BOT4_TEST_DATA")
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(File::create(&log)?)
             .spawn()?;
-        Ok(Self { child })
+        Ok(Self { child, log })
     }
 
     /// SIGKILL: nothing of its own runs after this.
@@ -102,6 +103,12 @@ impl Program {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// What it said last.
+    pub(crate) fn last_words(&self) -> String {
+        let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+        said.lines().last().unwrap_or("nothing").to_owned()
     }
 
     /// The number that the machine has for it.

@@ -190,7 +190,8 @@ impl<'a> Life<'a> {
                 Trigger::Call(_) | Trigger::Count => {
                     let status = program.dead().await?;
                     if status.signal() != Some(SIGKILL) {
-                        found.other.push(format!("the program ended by itself: {status}"));
+                        let said = program.last_words();
+                        found.other.push(format!("the program ended by itself: {status}: {said}"));
                     }
                     Ok(())
                 }
