@@ -170,8 +170,8 @@ pub fn page(tallies: &[Tally], options: &str) -> String {
         for (what, middle, max, count) in times(tally) {
             out.push_str(&format!("| {} | {what} | {middle} | {max} | {count} |\n", tally.name));
         }
-        if tally.name == "halted" && !tally.times.contains_key("order after the halt") {
-            out.push_str("| halted | order after the halt | none came | none came | 0 |\n");
+        if tally.name == "halted" && !tally.times.contains_key("order sent after the halt") {
+            out.push_str("| halted | order sent after the halt | none came | none came | 0 |\n");
         }
     }
     out.push_str(&calls(tallies));
