@@ -111,9 +111,9 @@ fn through(runtime: &Arc<Runtime>, venue: &Venue, way: Way) -> Result<Figures, E
             let mut call = pin!(house.trade(turn));
             let (start, called) = (Instant::now(), Moment::now());
             // The bus has the command as soon as the caller waits.
-            let Poll::Pending = poll_once(call.as_mut()).await else {
-                return Err("an order was answered before it was sent".into());
-            };
+            if let Poll::Ready(answered) = poll_once(call.as_mut()).await {
+                return Err(format!("an order was answered at once: {answered:?}").into());
+            }
             let received = Moment::now();
             let answered = call.await?;
             let filled = start.elapsed();
