@@ -6,7 +6,7 @@
 //! orders that were filled meanwhile, an order of somebody else.
 //!
 //! The points number themselves. A *call* point is the k-th system call of its kind by one thread
-//! that can change anything outside the process, killed before it is carried out; [`crate::trace`]
+//! that can change anything outside the process, killed before it is carried out; `trace`
 //! says why no `await` lies outside these. A whole life of each kind is counted first and says which
 //! points there are; a life that does less than the counted one ends unkilled, and is told. Threads
 //! that are made while the program is watched, which in a start are all, share their numbers: there
