@@ -20,6 +20,9 @@ use crate::Error;
 const KEY: &str = "benchkey00000000000000";
 const SECRET: &str = "asecretofthebenchmarkalone00";
 
+/// Turns of which a whole sale is left: each two leave 0.000009.
+const LEFT_AFTER: u32 = 222;
+
 /// How long an agent may take until it serves.
 const START_MAX: Duration = Duration::from_secs(30);
 
@@ -113,9 +116,10 @@ impl House {
 
     /// Buys at the market in even turns and sells in odd ones.
     pub(crate) async fn trade(&self, turn: u32) -> Result<Answered, Error> {
-        // The fee is taken from what was bought, so a little less can be sold.
-        let is_even = turn.is_multiple_of(2);
-        let (side, quantity) = if is_even { ("buy", "0.001") } else { ("sell", "0.00099") };
+        // The fee is taken from what was bought, so a little less can be sold; what is left of so
+        // many turns is sold instead of the next purchase.
+        let sells = !turn.is_multiple_of(2) || (turn > 0 && turn.is_multiple_of(LEFT_AFTER));
+        let (side, quantity) = if sells { ("sell", "0.00099") } else { ("buy", "0.001") };
         let args = json!({
             "exchange": "paper", "symbol": "BTCUSDT", "side": side, "order_type": "market",
             "quantity": quantity,
