@@ -14,6 +14,7 @@ mod audit;
 pub mod campaigns;
 mod draws;
 mod house;
+mod line;
 mod orders;
 mod person;
 mod program;

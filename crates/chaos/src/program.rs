@@ -66,6 +66,11 @@ impl Binary {
 impl Program {
     /// Starts one; its log is kept in the place's folder.
     pub(crate) fn start(binary: &Binary, place: &Place, redis: &Redis) -> Result<Self, Error> {
+        Self::start_on(binary, place, &redis.url())
+    }
+
+    /// Starts one that finds the bus at this address.
+    pub(crate) fn start_on(binary: &Binary, place: &Place, redis: &str) -> Result<Self, Error> {
         Self::run(Command::new(&binary.0), place, redis).map_err(Into::into)
     }
 
@@ -78,16 +83,16 @@ impl Program {
     ) -> Result<Self, Error> {
         let mut command = watch.start();
         command.arg(&binary.0);
-        Self::run(command, place, redis).map_err(missing)
+        Self::run(command, place, &redis.url()).map_err(missing)
     }
 
-    fn run(mut command: Command, place: &Place, redis: &Redis) -> io::Result<Self> {
+    fn run(mut command: Command, place: &Place, redis: &str) -> io::Result<Self> {
         let listen = format!("127.0.0.1:{}", free_port());
         let state = place.dir.path();
         let log = log_of(state, &listen);
         let child = command
             .envs(place.environment())
-            .args(["--redis", &redis.url(), "--database", &place.database, "--listen", &listen])
+            .args(["--redis", redis, "--database", &place.database, "--listen", &listen])
             .arg("--state")
             .arg(state)
             // It is the tests' own switch, and a key that no program has.

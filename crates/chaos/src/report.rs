@@ -44,8 +44,9 @@ const ABOUT: [(&str, &str); 7] = [
         "replicas",
         "One, two, four and eight programs on one account over a real Redis and PostgreSQL, lease \
          1 s. While four callers ask, the owner is stopped for 2.5 s (SIGSTOP) and goes on (SIGCONT), \
-         the owner is killed, Redis is restarted empty, Redis is stopped for 2.5 s. The venue must \
-         have exactly the orders of the commands that were answered with success, each once.",
+         the owner alone is cut off from Redis for 2.5 s, still reaching venue and journal, the owner \
+         is killed, Redis is restarted empty, Redis is stopped for 2.5 s. The venue must have exactly \
+         the orders of the commands that were answered with success, each once.",
     ),
     (
         "silent",

@@ -1,9 +1,10 @@
-//! One, two, four and eight instances on one account, while the owner is frozen beyond its lease,
-//! killed, and the bus is restarted or frozen.
+//! One, two, four and eight instances on one account, while the owner is frozen beyond its lease, cut
+//! off from the bus, killed, and the bus is restarted or frozen.
 //!
 //! Commands flow all the time. Each is asked again under its old name at the end; the venue must
 //! then have exactly the orders of the commands that were answered with success, each once.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::draws::Draws;
 use crate::house::{
     LOOK_EVERY, Place, SERVE_MAX, ask_as, command_id, nobody_serves, served, touch,
 };
+use crate::line::Line;
 use crate::orders::Mind;
 use crate::program::{Binary, Caller, Program};
 use crate::{Breaches, Error, Tally};
@@ -45,13 +47,16 @@ const SETTINGS: [(&str, &str); 2] =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Disturbance {
     OwnerFrozen,
+    /// It runs and reaches venue and journal, and hears and says nothing on the bus.
+    OwnerCutOff,
     OwnerKilled,
     BusRestarted,
     BusFrozen,
 }
 
-const DISTURBANCES: [Disturbance; 4] = [
+const DISTURBANCES: [Disturbance; 5] = [
     Disturbance::OwnerFrozen,
+    Disturbance::OwnerCutOff,
     Disturbance::OwnerKilled,
     Disturbance::BusRestarted,
     Disturbance::BusFrozen,
@@ -62,6 +67,8 @@ const DISTURBANCES: [Disturbance; 4] = [
 struct Replica {
     name: String,
     program: Program,
+    /// Its way to the bus.
+    line: Line,
 }
 
 /// Everything that runs.
@@ -80,7 +87,7 @@ struct Sent {
     args: Value,
 }
 
-/// Runs `seeds` seeds from `first` on; each has all four disturbances `rounds` times.
+/// Runs `seeds` seeds from `first` on; each has all five disturbances `rounds` times.
 ///
 /// # Errors
 /// When something that is not on trial fails.
@@ -140,12 +147,15 @@ impl Fleet<'_> {
     async fn join(&mut self) -> Result<(), Error> {
         let before: Vec<String> =
             self.caller.instances().into_iter().map(|(name, _)| name).collect();
-        let program = Program::start(self.binary, &self.place, &self.redis)?;
+        let (end, path) = address_of(&self.redis)?;
+        let line = Line::to(end)?;
+        let url = format!("redis://{}{path}", line.address);
+        let program = Program::start_on(self.binary, &self.place, &url)?;
         let deadline = Instant::now() + SERVE_MAX;
         loop {
             let new = self.caller.instances().into_iter().find(|(name, _)| !before.contains(name));
             if let Some((name, _)) = new {
-                self.replicas.push(Replica { name, program });
+                self.replicas.push(Replica { name, program, line });
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -203,6 +213,16 @@ impl Fleet<'_> {
                     frozen.program.thaw()?;
                 }
             }
+            Disturbance::OwnerCutOff => {
+                let Some(cut) = self.replicas.get(owner) else { return Ok(()) };
+                cut.line.hold();
+                if self.replicas.len() > 1 {
+                    served(&self.caller.client, std::slice::from_ref(&cut.name)).await?;
+                    tally.time("take-over from an owner cut off", started.elapsed());
+                }
+                sleep(FREEZE.saturating_sub(started.elapsed())).await;
+                cut.line.let_go();
+            }
             Disturbance::OwnerKilled => {
                 if owner < self.replicas.len() {
                     let mut dead = self.replicas.remove(owner);
@@ -250,6 +270,14 @@ impl Fleet<'_> {
         tally.time(what, since.elapsed());
         Ok(())
     }
+}
+
+/// Where the bus is, and what follows in its address.
+fn address_of(redis: &Redis) -> Result<(SocketAddr, String), Error> {
+    let url = redis.url();
+    let rest = url.strip_prefix("redis://").ok_or("the bus has an address without a scheme")?;
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    Ok((host.parse()?, path.to_owned()))
 }
 
 async fn touch_within(client: &Client) -> Option<crate::orders::Touch> {
