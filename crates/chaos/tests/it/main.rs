@@ -44,7 +44,7 @@ async fn a_kill_anywhere_loses_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_replicas_one_trades_whatever_happens() {
     let tally = replicas::run(&binary(), 1, 1, 1).await.unwrap();
-    assert_eq!(tally.events, 4);
+    assert_eq!(tally.events, 5);
     kept(&tally);
 }
 
