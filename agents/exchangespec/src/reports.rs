@@ -151,7 +151,7 @@ impl Desk {
         at: Timestamp,
         stop: &CancellationToken,
     ) {
-        let mut waited = false;
+        let (mut waited, mut has_looked) = (false, false);
         loop {
             let mut books = self.books().await;
             let recorded = match books.order(id) {
@@ -165,6 +165,11 @@ impl Desk {
                 Err(JournalError::NoSuchOrder { .. }) => {
                     self.doubt.notify_one();
                     break;
+                }
+                // Another owner wrote meanwhile; the books have what it wrote now.
+                Err(JournalError::Conflict { .. }) if !has_looked => {
+                    has_looked = true;
+                    continue;
                 }
                 Err(error) if may_pass(&error) => {
                     waited = true;
