@@ -104,6 +104,9 @@ fn order(number: usize) -> Value {
     })
 }
 
+/// So many that the program has always something to do: it is faster than one test that asks.
+const CALLERS: usize = 16;
+
 /// Asks for orders one after the other until the program is gone; gives what was asked and heard.
 async fn load(
     client: &Client,
@@ -111,7 +114,7 @@ async fn load(
     count: usize,
 ) -> Vec<(String, usize, Result<Value, Failure>)> {
     let mut asked = Vec::new();
-    for number in (from..).step_by(4).take(count) {
+    for number in (from..).step_by(CALLERS).take(count) {
         let id = uuid();
         let answer = ask(client, &id, "place_order", order(number)).await;
         let lost = matches!(&answer, Err(failure) if failure.code == Code::Unknown);
@@ -149,7 +152,7 @@ async fn survives(database: &str, state: &Path) {
     }
     assert_eq!(orders(&client).await, listed);
 
-    // Under load: four callers, killed in the middle.
+    // Under load, killed in the middle.
     let mut changed = bus.listen("bot4:topic:exchangespec:orders", 4_096).await.unwrap();
     let killer = async {
         for _ in 0..60 {
@@ -157,7 +160,7 @@ async fn survives(database: &str, state: &Path) {
         }
         program.kill();
     };
-    let callers = (0..4).map(|from| load(&client, from, 40));
+    let callers = (0..CALLERS).map(|from| load(&client, from, 10));
     let (asked, ()) = tokio::join!(futures_util::future::join_all(callers), killer);
     let program = Program::start(&redis, state, database, &venue);
     served(&client, Some(&second)).await;
