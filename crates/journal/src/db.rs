@@ -11,15 +11,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{SqlSafeStr, Sqlite, Transaction};
+
+use tokio::time::{Instant, sleep};
 
 use crate::JournalError;
-use crate::direct::Direct;
+use crate::direct::{BUSY_PAUSE, Direct};
 
 /// How long to wait for a connection or for another process's write lock.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -67,7 +69,7 @@ macro_rules! write {
         match &$journal.db {
             $crate::db::Db::Sqlite { writer, direct, .. } => {
                 let _turn = direct.turn().await;
-                let began = writer.begin_with("BEGIN IMMEDIATE").await;
+                let began = $crate::db::begin(writer).await;
                 $crate::db::write!(@run began, $during, |$tx| $body)
             }
             $crate::db::Db::Postgres(pool) => {
@@ -202,6 +204,12 @@ async fn open_sqlite(path: &str, durability: Durability) -> Result<Journal, Jour
     .await
     .map_err(|error| failed(error.to_string()))?;
     transaction.commit().await.map_err(|error| failed(error.to_string()))?;
+    // From here on `begin` waits, which looks more often than SQLite does: a halt must not be kept
+    // waiting by another process that writes orders without a pause.
+    sqlx::query("PRAGMA busy_timeout = 0")
+        .execute(&writer)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
     let reader = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
         .acquire_timeout(WAIT_MAX)
@@ -211,6 +219,23 @@ async fn open_sqlite(path: &str, durability: Durability) -> Result<Journal, Jour
     let direct = Direct::open(PathBuf::from(path), durability);
     let direct = direct.map_err(|error| failed(error.to_string()))?;
     Ok(Journal { db: Db::Sqlite { writer, reader, direct } })
+}
+
+/// Begins to write, as soon as no other process does.
+pub(crate) async fn begin(writer: &SqlitePool) -> sqlx::Result<Transaction<'static, Sqlite>> {
+    let deadline = Instant::now() + WAIT_MAX;
+    loop {
+        match writer.begin_with("BEGIN IMMEDIATE").await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(BUSY_PAUSE).await,
+            began => return began,
+        }
+    }
+}
+
+/// SQLITE_BUSY, which is what the low byte of its kinds says.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 async fn open_postgres(address: &str) -> Result<Journal, JournalError> {

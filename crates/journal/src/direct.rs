@@ -27,7 +27,7 @@ use crate::db::{End, WAIT_MAX};
 use crate::{Durability, JournalError};
 
 /// How long to wait before another process is asked again for its write lock.
-const BUSY_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
 /// Transactions after which the log is copied back into the database: some ten pages each.
 const CHECKPOINT_EVERY: u64 = 250;
