@@ -55,22 +55,20 @@ pub(crate) enum When {
     WithItsEffect,
 }
 
-/// What acting came to.
-enum Acted {
+/// What a command has come to.
+enum Outcome {
     /// This answer.
     Answered(Answer),
-    /// Nothing: this instance has the command.
-    Elsewhere(String),
+    /// Nothing yet: this instance has it.
+    Pending(String),
 }
 
 /// What a call may do about its command.
 enum Turn {
     /// Act.
     Act,
-    /// Give this answer.
-    Answered(Answer),
-    /// Wait for this instance.
-    Wait(String),
+    /// Give the answer, or wait for it.
+    Has(Outcome),
 }
 
 /// A command that no other call of this instance begins meanwhile.
@@ -98,12 +96,12 @@ impl Effects {
             match self.turn(command, when).await? {
                 Turn::Act => {
                     return match self.act((command, when), act).await {
-                        Acted::Answered(answer) => answer,
-                        Acted::Elsewhere(owner) => self.wait(command, owner, cancel).await,
+                        Outcome::Answered(answer) => answer,
+                        Outcome::Pending(owner) => self.wait(command, owner, cancel).await,
                     };
                 }
-                Turn::Answered(answer) => return answer,
-                Turn::Wait(owner) => pause(command, &owner, cancel).await?,
+                Turn::Has(Outcome::Answered(answer)) => return answer,
+                Turn::Has(Outcome::Pending(owner)) => pause(command, &owner, cancel).await?,
             }
         }
     }
@@ -117,11 +115,11 @@ impl Effects {
     ) -> Answer {
         loop {
             pause(command, &owner, cancel).await?;
-            match self.commands.look(command).await? {
-                Some(Begun::Done { answer }) => return recorded(&answer),
-                Some(Begun::Mismatch) => return Err(mismatch(&command.command.command_id)),
-                Some(Begun::Running { owner: by }) if by != NOBODY => owner = by,
-                Some(Begun::Running { .. } | Begun::New) | None => {
+            let stands = self.commands.look(command).await?;
+            match stands.and_then(|stands| outcome(stands, &command.command.command_id)) {
+                Some(Outcome::Answered(answer)) => return answer,
+                Some(Outcome::Pending(by)) if by != NOBODY => owner = by,
+                Some(Outcome::Pending(_)) | None => {
                     let why = format!("instance {owner} let go of the command; ask again");
                     return Err(Failure::unavailable(why));
                 }
@@ -132,35 +130,32 @@ impl Effects {
     async fn turn(&self, command: &Arc<Beginning>, when: When) -> Result<Turn, Failure> {
         let id = &command.command.command_id;
         let known = self.lock().get(id).cloned();
-        match known {
-            Some(Here::Acting) => return Ok(Turn::Wait(command.owner.clone())),
+        let has = match known {
+            Some(Here::Acting) => Some(Outcome::Pending(command.owner.clone())),
             Some(Here::Unrecorded { command: done, .. }) if done.command != command.command => {
-                return Ok(Turn::Answered(Err(mismatch(id))));
+                Some(Outcome::Answered(Err(mismatch(id))))
             }
             Some(Here::Unrecorded { answer, .. }) => {
                 let stands = self.commands.finish(command, answer.clone()).await?;
                 self.forget(id);
-                return Ok(match stands {
-                    None | Some(Begun::New) => Turn::Answered(recorded(&answer)),
-                    Some(Begun::Done { answer }) => Turn::Answered(recorded(&answer)),
-                    Some(Begun::Mismatch) => Turn::Answered(Err(mismatch(id))),
-                    Some(Begun::Running { owner }) => Turn::Wait(owner),
-                });
+                let ours = || Outcome::Answered(recorded(&answer));
+                Some(stands.and_then(|stands| outcome(stands, id)).unwrap_or_else(ours))
             }
-            None => {}
+            None => None,
+        };
+        if let Some(has) = has {
+            return Ok(Turn::Has(has));
         }
         let Some(claim) = self.claim(id) else {
-            return Ok(Turn::Wait(command.owner.clone()));
+            return Ok(Turn::Has(Outcome::Pending(command.owner.clone())));
         };
         if when == When::WithItsEffect {
             return Ok(claim.keep());
         }
-        Ok(match self.commands.begin(command).await? {
-            Begun::New => claim.keep(),
-            Begun::Running { owner } if owner == command.owner => claim.keep(),
-            Begun::Running { owner } => Turn::Wait(owner),
-            Begun::Done { answer } => Turn::Answered(recorded(&answer)),
-            Begun::Mismatch => Turn::Answered(Err(mismatch(id))),
+        Ok(match outcome(self.commands.begin(command).await?, id) {
+            Some(Outcome::Pending(owner)) if owner == command.owner => claim.keep(),
+            Some(has) => Turn::Has(has),
+            None => claim.keep(),
         })
     }
 
@@ -168,7 +163,7 @@ impl Effects {
         &self,
         (command, when): (&Arc<Beginning>, When),
         act: BoxFuture<'_, Answer>,
-    ) -> Acted {
+    ) -> Outcome {
         let answer = act.await;
         let id = &command.command.command_id;
         let did_nothing = matches!(&answer, Err(failure) if failure.code == Code::Unavailable);
@@ -178,25 +173,20 @@ impl Effects {
         } else {
             let response = Response { id: Some(Id::Number(0)), outcome: answer };
             let text = String::from_utf8_lossy(&response.to_bytes()).into_owned();
-            let command = Arc::clone(command);
             let unrecorded =
-                Here::Unrecorded { command: Arc::clone(&command), answer: text.clone() };
+                Here::Unrecorded { command: Arc::clone(command), answer: text.clone() };
             self.lock().insert(id.clone(), unrecorded);
-            match self.commands.finish(&command, text).await {
+            match self.commands.finish(command, text).await {
                 Ok(stands) => (response.outcome, stands),
-                Err(failure) => return Acted::Answered(Err(failure)),
+                Err(failure) => return Outcome::Answered(Err(failure)),
             }
         };
         self.forget(id);
         if !did_nothing {
             self.record_the_rest().await;
         }
-        Acted::Answered(match stands {
-            None | Some(Begun::New) => answer,
-            Some(Begun::Done { answer }) => recorded(&answer),
-            Some(Begun::Mismatch) => Err(mismatch(id)),
-            Some(Begun::Running { owner }) => return Acted::Elsewhere(owner),
-        })
+        let stands = stands.and_then(|stands| outcome(stands, id));
+        stands.unwrap_or(Outcome::Answered(answer))
     }
 
     /// Lets go of a command that did nothing; tells what stands on record when it is not this
@@ -274,6 +264,16 @@ impl Drop for Claim<'_> {
             self.effects.forget(self.id);
         }
     }
+}
+
+/// What a command on record has come to; `None` when it was not there before.
+fn outcome(stands: Begun, id: &CommandId) -> Option<Outcome> {
+    Some(match stands {
+        Begun::New => return None,
+        Begun::Running { owner } => Outcome::Pending(owner),
+        Begun::Done { answer } => Outcome::Answered(recorded(&answer)),
+        Begun::Mismatch => Outcome::Answered(Err(mismatch(id))),
+    })
 }
 
 /// Waits a moment for the answer of an instance.

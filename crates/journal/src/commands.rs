@@ -2,6 +2,7 @@
 
 use domain::{CommandId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
+use sqlx::postgres::PgConnection;
 use sqlx::query_as;
 
 use crate::codec::read_column;
@@ -117,25 +118,9 @@ impl Journal {
             Db::Postgres(pool) => pool,
         };
         write!(@run pool.begin().await, "begin a command", |tx| {
-            let inserted = sqlx::query(INSERT_COMMAND)
-                .bind(command.command_id.as_str())
-                .bind(command.agent.as_str())
-                .bind(command.tool.as_str())
-                .bind(command.args_hash.as_str())
-                .bind(owner)
-                .bind(now.unix_nanos())
-                .execute(&mut *tx)
-                .await
-                .map_err(unavailable("begin a command"))?;
-            if inserted.rows_affected() == 1 {
-                End::Commit(Begun::New)
-            } else {
-                let row: CommandRow = query_as(SELECT_COMMAND)
-                    .bind(command.command_id.as_str())
-                    .fetch_one(&mut *tx)
-                    .await
-                    .map_err(unavailable("begin a command"))?;
-                End::RollBack(begun(command, row))
+            match begin_in(&mut *tx, "begin a command", (command, owner), now).await? {
+                Begun::New => End::Commit(Begun::New),
+                known => End::RollBack(known),
             }
         })
     }
@@ -304,6 +289,34 @@ impl Journal {
     }
 }
 
+/// Begins a command in a transaction of PostgreSQL.
+pub(crate) async fn begin_in(
+    tx: &mut PgConnection,
+    during: &'static str,
+    (command, owner): (&NewCommand, &str),
+    now: Timestamp,
+) -> Result<Begun, JournalError> {
+    let inserted = sqlx::query(INSERT_COMMAND)
+        .bind(command.command_id.as_str())
+        .bind(command.agent.as_str())
+        .bind(command.tool.as_str())
+        .bind(command.args_hash.as_str())
+        .bind(owner)
+        .bind(now.unix_nanos())
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable(during))?;
+    if inserted.rows_affected() == 1 {
+        return Ok(Begun::New);
+    }
+    let row: CommandRow = query_as(SELECT_COMMAND)
+        .bind(command.command_id.as_str())
+        .fetch_one(tx)
+        .await
+        .map_err(unavailable(during))?;
+    Ok(begun(command, row))
+}
+
 async fn begin_on(
     direct: &Direct,
     command: &NewCommand,
@@ -330,9 +343,13 @@ async fn begin_on(
     direct.write("begin a command", begin).await
 }
 
-/// What became of a command, unless its owner has only begun it.
+/// What became of a command, unless it is new or its owner has only begun it.
 pub(crate) fn of_others(begun: Begun, owner: &str) -> Option<Begun> {
-    let is_ours = matches!(&begun, Begun::Running { owner: by, .. } if by == owner);
+    let is_ours = match &begun {
+        Begun::New => true,
+        Begun::Running { owner: by, .. } => by == owner,
+        Begun::Done { .. } | Begun::Mismatch => false,
+    };
     (!is_ours).then_some(begun)
 }
 

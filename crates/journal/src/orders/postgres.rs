@@ -14,11 +14,11 @@ use super::{
 use crate::codec::{
     EventColumns, EventRow, FillRow, OrderRow, kind_columns, liquidity_name, side_name,
 };
-use crate::commands::{CommandRow, INSERT_COMMAND, SELECT_COMMAND, begun, of_others};
+use crate::commands::{begin_in, of_others};
 use crate::db::{End, write};
 use crate::error::unavailable;
 use crate::halt::{HaltRow, SELECT_HALT_HELD, decode_halt};
-use crate::{Beginning, Begun, JournalError};
+use crate::{Beginning, JournalError};
 
 const INTEND: &str = "record an intent";
 const APPEND: &str = "append an event";
@@ -40,7 +40,9 @@ pub(super) async fn decide<R>(
             .await
             .map_err(unavailable(INTEND))?;
         let known = match beginning {
-            Some((beginning, now)) => begin(&mut *tx, beginning, now).await?,
+            Some((Beginning { command, owner }, now)) => {
+                of_others(begin_in(&mut *tx, INTEND, (command, owner), now).await?, owner)
+            }
             None => None,
         };
         let current = fence.map_or(0, |(fence,)| fence);
@@ -119,33 +121,6 @@ pub(super) async fn append_all(
             End::Commit(appended)
         }
     })
-}
-
-/// Begins the command of an order, or tells what became of it.
-async fn begin(
-    tx: &mut PgConnection,
-    Beginning { command, owner }: &Beginning,
-    now: Timestamp,
-) -> Result<Option<Begun>, JournalError> {
-    let inserted = query(INSERT_COMMAND)
-        .bind(command.command_id.as_str())
-        .bind(command.agent.as_str())
-        .bind(command.tool.as_str())
-        .bind(command.args_hash.as_str())
-        .bind(owner.as_str())
-        .bind(now.unix_nanos())
-        .execute(&mut *tx)
-        .await
-        .map_err(unavailable(INTEND))?;
-    if inserted.rows_affected() == 1 {
-        return Ok(None);
-    }
-    let row: CommandRow = query_as(SELECT_COMMAND)
-        .bind(command.command_id.as_str())
-        .fetch_one(tx)
-        .await
-        .map_err(unavailable(INTEND))?;
-    Ok(of_others(begun(command, row), owner))
 }
 
 /// Tells whether the order is new.
