@@ -20,12 +20,15 @@
 //! * What is undefined is `None` or an error, never zero.
 //! * The same input gives the same bytes, whatever the number of threads.
 
+mod distribution;
 pub mod kelly;
 pub mod metrics;
 pub mod portfolio;
+mod search;
 pub mod simulate;
 pub mod stats;
 pub mod var;
+pub mod volatility;
 
 #[cfg(test)]
 mod sample;

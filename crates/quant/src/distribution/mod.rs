@@ -1,0 +1,3 @@
+//! probe
+#[cfg(test)]
+mod tests;
