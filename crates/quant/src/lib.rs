@@ -20,6 +20,7 @@
 //! * What is undefined is `None` or an error, never zero.
 //! * The same input gives the same bytes, whatever the number of threads.
 
+pub mod backtest;
 mod distribution;
 pub mod kelly;
 pub mod metrics;
@@ -27,6 +28,7 @@ pub mod portfolio;
 mod search;
 pub mod simulate;
 pub mod stats;
+pub mod tail;
 pub mod var;
 pub mod volatility;
 

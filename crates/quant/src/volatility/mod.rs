@@ -21,6 +21,7 @@ use thiserror::Error;
 use crate::{search::SearchError, stats::StatsError};
 
 pub use ewma::{Ewma, EwmaStart, ewma};
+pub(crate) use garch::next_variance_after;
 pub use garch::{
     Coefficients, Dynamics, Errors, GarchFit, Innovations, LimitReached, MeanModel, Specification,
     fit_garch,
