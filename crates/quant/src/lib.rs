@@ -22,11 +22,13 @@
 
 pub mod backtest;
 mod distribution;
+pub mod joint;
 pub mod kelly;
 pub mod metrics;
 pub mod portfolio;
 mod search;
 pub mod simulate;
+pub mod sobol;
 pub mod stats;
 pub mod tail;
 pub mod var;

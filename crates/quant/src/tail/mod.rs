@@ -23,7 +23,6 @@ use thiserror::Error;
 
 use crate::{
     search::SearchError,
-    simulate::SimulateError,
     stats::{Series, StatsError},
     var::{Confidence, HORIZON_MAX, VarError, compounded_windows},
     volatility::VolatilityError,
@@ -50,9 +49,6 @@ pub enum TailError {
     /// The likelihood has no maximum.
     #[error(transparent)]
     Likelihood(#[from] SearchError),
-    /// A simulation within the method.
-    #[error(transparent)]
-    Simulation(#[from] SimulateError),
     /// A parameter outside its range.
     #[error("{field} {value} must be {rule}")]
     Parameter {
