@@ -20,6 +20,7 @@
 //! * What is undefined is `None` or an error, never zero.
 //! * The same input gives the same bytes, whatever the number of threads.
 
+pub mod attribution;
 pub mod backtest;
 mod distribution;
 pub mod joint;
@@ -31,6 +32,7 @@ pub mod simulate;
 pub mod sobol;
 pub mod stats;
 pub mod tail;
+pub mod track;
 pub mod var;
 pub mod volatility;
 

@@ -48,7 +48,7 @@ fn no_breach_and_nothing_but_breaches_have_statistics() {
     for breaches in [hits(50, &[], 0.95), Breaches::of_hits(vec![true; 50], at(0.95)).unwrap()] {
         let test = coverage(&breaches).unwrap();
         let independence = test.independence.unwrap().ratio;
-        assert!(independence.statistic == 0.0 && independence.p_value == 1.0, "{test:?}");
+        assert!(independence.statistic < 1e-15 && independence.p_value > 0.999_999, "{test:?}");
         assert!(test.unconditional.statistic.is_finite());
     }
     let single = coverage(&hits(1, &[], 0.95)).unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::{
     distribution::{normal_density, normal_quantile},
-    sample::{near, panel},
+    sample::panel,
 };
 
 const MEAN: [f64; 3] = [0.001, -0.0005, 0.002];

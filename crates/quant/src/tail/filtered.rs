@@ -68,7 +68,7 @@ struct State {
 
 enum Recursion {
     Ewma(f64),
-    Garch(GarchFit),
+    Garch(Box<GarchFit>),
 }
 
 /// A normal tail at the exponentially weighted deviation, around zero: `sigma z sqrt(h)`
@@ -143,7 +143,7 @@ pub fn filtered(
         next_deviation: deviation,
         standardised,
         fit: match dynamics {
-            Recursion::Garch(fit) => Some(fit),
+            Recursion::Garch(fit) => Some(*fit),
             Recursion::Ewma(_) => None,
         },
     })
@@ -191,7 +191,7 @@ impl State {
                     mean: fit.coefficients.mean.unwrap_or(0.0),
                     next_variance: fit.next_variance,
                     standardised: fit.standardised.clone(),
-                    dynamics: Recursion::Garch(fit),
+                    dynamics: Recursion::Garch(Box::new(fit)),
                 })
             }
         }
