@@ -22,6 +22,7 @@
 
 pub mod attribution;
 pub mod backtest;
+pub mod bootstrap;
 mod distribution;
 pub mod joint;
 pub mod kelly;

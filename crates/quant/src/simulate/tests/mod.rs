@@ -1,5 +1,7 @@
 //! Against closed forms; the same bytes on any number of threads; refusals; stopping.
 
+mod process;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
