@@ -32,6 +32,7 @@ mod search;
 pub mod simulate;
 pub mod sobol;
 pub mod stats;
+pub mod stress;
 pub mod tail;
 pub mod track;
 pub mod var;

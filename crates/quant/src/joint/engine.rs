@@ -7,7 +7,7 @@ use statrs::distribution::{ChiSquared as ChiSquaredLaw, ContinuousCDF};
 
 use super::{
     DRAWS_MAX, Joint, JointError, JointPlan, JointSampling, Margins, PATHS_MAX, PATHS_MIN,
-    Quantiles, SCRAMBLES, THREADS_MAX,
+    SCRAMBLES, THREADS_MAX, marginal::Quantiles,
 };
 use crate::{
     distribution::{Student, normal_quantile},

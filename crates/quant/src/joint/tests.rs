@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::{
-    distribution::{normal_density, normal_quantile},
+    distribution::{Student, normal_density, normal_quantile},
     sample::panel,
+    stats::{quantile_sorted, sorted},
 };
 
 const MEAN: [f64; 3] = [0.001, -0.0005, 0.002];
