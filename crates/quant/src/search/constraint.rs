@@ -41,6 +41,12 @@ impl Constraint {
         Self { terms: vec![(parameter, -1.0)], lower: -upper }
     }
 
+    /// The same inequality among the parameters after the first, which it does not hold.
+    pub(crate) fn without_first(&self) -> Self {
+        let terms = self.terms.iter().filter(|(index, _)| *index > 0);
+        Self { terms: terms.map(|(index, c)| (index - 1, *c)).collect(), lower: self.lower }
+    }
+
     fn along(&self, vector: &[f64]) -> f64 {
         self.terms.iter().map(|(index, coefficient)| coefficient * vector[*index]).sum()
     }

@@ -23,10 +23,10 @@ use constraint::{FreeSpace, Working};
 
 /// How much a Newton step may still promise at the minimum of a smooth function.
 pub(crate) const SMOOTH: f64 = 1e-11;
-/// The most steps of one search.
-const STEPS_MAX: usize = 500;
-/// The most times the Hessian is renewed.
+/// The most times the Hessian is renewed by differences.
 const RENEWALS_MAX: usize = 60;
+/// The most steps between two renewals; a valley that bends soon makes the old one useless.
+const STEPS_A_RENEWAL: usize = 15;
 /// How large a multiplier of the wrong sign may be, relative to the gradient's scale.
 const MULTIPLIER_MIN: f64 = -1e-7;
 
@@ -58,6 +58,13 @@ pub enum SearchError {
     },
 }
 
+/// Where a search ended without a minimum.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: SearchError,
+    pub(crate) point: Vec<f64>,
+}
+
 /// A smooth function to be minimised.
 pub(crate) trait Objective {
     /// The value at `point`, NaN or infinite outside the domain; writes the gradient.
@@ -68,6 +75,7 @@ pub(crate) trait Objective {
 #[derive(Clone, Debug)]
 pub(crate) struct Minimum {
     pub(crate) point: Vec<f64>,
+    pub(crate) value: f64,
     /// The second derivatives, by central differences of the gradient.
     pub(crate) hessian: DMatrix<f64>,
     /// Which constraints hold with equality, by their place.
@@ -75,6 +83,12 @@ pub(crate) struct Minimum {
     pub(crate) steps: usize,
     /// The directions that the active constraints leave free, as orthonormal columns.
     free: DMatrix<f64>,
+}
+
+impl From<Failure> for SearchError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
 }
 
 /// Where the search stands.
@@ -99,13 +113,13 @@ pub(crate) fn minimise(
     start: &[f64],
     constraints: &[Constraint],
     decrement_max: f64,
-) -> Result<Minimum, SearchError> {
+) -> Result<Minimum, Failure> {
     let mut state = State::at(objective, DVector::from_column_slice(start), 0);
     if !state.is_finite() {
-        return Err(SearchError::Start);
+        return Err(Failure { error: SearchError::Start, point: start.to_vec() });
     }
     let mut working = Working::at(start, constraints);
-    let mut failure = SearchError::NotConverged { steps: 0, decrement: f64::INFINITY };
+    let mut error = SearchError::NotConverged { steps: 0, decrement: f64::INFINITY };
     for _ in 0..RENEWALS_MAX {
         let hessian = hessian_at(objective, &state.point);
         let free = working.free_space(constraints, state.point.len());
@@ -123,6 +137,7 @@ pub(crate) fn minimise(
             if free.dimension() == 0 || (curvature > 1e-13 && is_still) {
                 return Ok(Minimum {
                     point: state.point.as_slice().to_vec(),
+                    value: state.value,
                     hessian,
                     active: working.active(),
                     steps: state.steps,
@@ -130,18 +145,18 @@ pub(crate) fn minimise(
                 });
             }
         }
-        failure = if curvature <= 1e-13 && decrement <= decrement_max.sqrt() {
+        error = if curvature <= 1e-13 && decrement <= decrement_max.sqrt() {
             SearchError::Flat { curvature }
         } else {
             SearchError::NotConverged { steps: state.steps, decrement }
         };
         let before = state.steps;
         descend((objective, constraints), &mut state, &mut working, hessian, decrement_max);
-        if state.steps == before || state.steps > STEPS_MAX {
+        if state.steps == before {
             break;
         }
     }
-    Err(failure)
+    Err(Failure { error, point: state.point.as_slice().to_vec() })
 }
 
 /// Takes quasi-Newton steps until they gain nothing more.
@@ -152,7 +167,7 @@ fn descend(
     mut hessian: DMatrix<f64>,
     decrement_max: f64,
 ) {
-    for _ in 0..STEPS_MAX {
+    for _ in 0..STEPS_A_RENEWAL {
         let free = working.free_space(constraints, state.point.len());
         if free.dimension() == 0 {
             return;
@@ -173,22 +188,32 @@ fn descend(
     }
 }
 
-/// A descent direction in the free space, with half its Newton decrement; curvatures that are
-/// negative or next to nothing are replaced, so that it always descends.
+/// A descent direction in the free space, with half its Newton decrement. Each parameter is scaled
+/// by its own curvature first; curvatures that are negative count by their size, and those next to
+/// nothing are raised, so that it always descends.
 fn newton_direction(
     free: &FreeSpace,
     hessian: &DMatrix<f64>,
     gradient: &DVector<f64>,
 ) -> Option<(DVector<f64>, f64)> {
-    let eigen = free.reduce(hessian).symmetric_eigen();
-    let slope = eigen.eigenvectors.tr_mul(&free.project(gradient));
-    let least = eigen.eigenvalues.amax() * 1e-10;
-    if !is_positive(least) {
+    let reduced = free.reduce(hessian);
+    let largest = reduced.diagonal().amax();
+    if !is_positive(largest) {
         return None;
     }
-    let scaled = slope.zip_map(&eigen.eigenvalues, |g, curvature| -g / curvature.abs().max(least));
-    let gain = -slope.dot(&scaled) / 2.0;
-    gain.is_finite().then(|| (free.lift(&(eigen.eigenvectors * scaled)), gain))
+    let scale = reduced.diagonal().map(|d| d.abs().max(largest * 1e-14).sqrt().recip());
+    let eigen = scaled(&reduced, &scale).symmetric_eigen();
+    let slope = eigen.eigenvectors.tr_mul(&free.project(gradient).component_mul(&scale));
+    let least = eigen.eigenvalues.amax() * 1e-10;
+    let steps = slope.zip_map(&eigen.eigenvalues, |g, curvature| -g / curvature.abs().max(least));
+    let gain = -slope.dot(&steps) / 2.0;
+    let direction = (eigen.eigenvectors * steps).component_mul(&scale);
+    gain.is_finite().then(|| (free.lift(&direction), gain))
+}
+
+/// A symmetric matrix with rows and columns scaled alike.
+fn scaled(matrix: &DMatrix<f64>, scale: &DVector<f64>) -> DMatrix<f64> {
+    DMatrix::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)] * scale[i] * scale[j])
 }
 
 /// Moves along `direction` by halving from the full step until the value falls enough (Armijo
@@ -251,10 +276,7 @@ fn newton_decrement(reduced: &DMatrix<f64>, gradient: &DVector<f64>) -> (f64, f6
     if scale.iter().any(|s| !s.is_finite()) {
         return (f64::INFINITY, 0.0);
     }
-    let scaled = DMatrix::from_fn(reduced.nrows(), reduced.ncols(), |i, j| {
-        reduced[(i, j)] * scale[i] * scale[j]
-    });
-    let eigen = scaled.symmetric_eigen();
+    let eigen = scaled(reduced, &scale).symmetric_eigen();
     let slope = eigen.eigenvectors.tr_mul(&gradient.component_mul(&scale));
     let curvature = eigen.eigenvalues.min() / eigen.eigenvalues.amax();
     if !is_positive(curvature) {
@@ -299,6 +321,25 @@ fn hessian_at(objective: &impl Objective, point: &DVector<f64>) -> DMatrix<f64> 
 // === impl Minimum ===
 
 impl Minimum {
+    /// Whether a parameter cannot move in any free direction.
+    pub(crate) fn is_held(&self, parameter: usize) -> bool {
+        self.free.row(parameter).iter().all(|share| share.abs() < 1e-12)
+    }
+
+    /// The same minimum with one more parameter, held at `value`, in the first place.
+    pub(crate) fn with_first_held(self, value: f64) -> Self {
+        let mut point = self.point;
+        point.insert(0, value);
+        Self {
+            point,
+            hessian: self.hessian.insert_row(0, 0.0).insert_column(0, 0.0),
+            free: self.free.insert_row(0, 0.0),
+            value: self.value,
+            active: self.active,
+            steps: self.steps,
+        }
+    }
+
     /// The inverse Hessian along the free directions, zero along the others: the asymptotic
     /// covariance of estimates when the function is minus a log-likelihood.
     pub(crate) fn covariance(&self) -> DMatrix<f64> {

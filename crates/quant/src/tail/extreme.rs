@@ -7,7 +7,7 @@
 
 use super::{Outcomes, TailError, TailEstimate};
 use crate::{
-    search::{Constraint, Objective, SMOOTH, minimise},
+    search::{Constraint, Objective, SMOOTH, SearchError, minimise},
     stats::{StatsError, compensated_sum, floor_index},
     var::Confidence,
 };
@@ -197,7 +197,8 @@ fn fit_pareto(excesses: &[f64]) -> Result<(f64, f64, (f64, f64), f64), TailError
     }
     let bounds = [Constraint::at_least(0, SHAPE_MIN)];
     let likelihood = Pareto { excesses: &scaled };
-    let minimum = minimise(&likelihood, &[0.1, -0.1], &bounds, SMOOTH)?;
+    let minimum =
+        minimise(&likelihood, &[0.1, -0.1], &bounds, SMOOTH).map_err(SearchError::from)?;
     let &[shape, log_scale] = minimum.point.as_slice() else {
         return Err(TailError::Irregular(f64::NAN));
     };

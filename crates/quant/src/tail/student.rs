@@ -7,7 +7,7 @@ use statrs::function::gamma::{digamma, ln_gamma};
 use super::{Scaling, TailError, TailEstimate, checked_horizon};
 use crate::{
     distribution::Student,
-    search::{Constraint, Objective, SMOOTH, minimise},
+    search::{Constraint, Objective, SMOOTH, SearchError, minimise},
     stats::{Series, StatsError},
     var::Confidence,
 };
@@ -72,7 +72,8 @@ pub fn fit_student(returns: &[f64]) -> Result<StudentFit, TailError> {
     let bounds = [Constraint::at_most(2, 1.0), Constraint::at_least(2, FREEDOM_MAX.recip())];
     let excess = moments.excess_kurtosis().unwrap_or(0.0).max(0.1);
     let start = [0.0, -0.2, (4.0 + 6.0 / excess).recip()];
-    let minimum = minimise(&Likelihood { values: &values }, &start, &bounds, SMOOTH)?;
+    let minimum = minimise(&Likelihood { values: &values }, &start, &bounds, SMOOTH)
+        .map_err(SearchError::from)?;
     if minimum.active.contains(&0) {
         return Err(TailError::NoMean { tail_index: 1.0 });
     }

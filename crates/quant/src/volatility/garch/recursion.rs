@@ -137,6 +137,9 @@ impl Layout {
                 (0.1, 0.0, 0.5),
                 (0.3, -0.1, 0.9),
                 (0.2, 0.1, 0.9),
+                (-0.1, -0.05, 0.9),
+                (0.5, 0.0, 0.3),
+                (0.05, 0.0, -0.5),
             ] {
                 push(0.0, alpha, gamma, beta);
             }
@@ -149,10 +152,13 @@ impl Layout {
                 (0.1, 0.9),
                 (0.2, 0.95),
                 (0.2, 0.6),
+                (0.03, 0.8),
             ] {
-                let share = if self.gamma.is_some() { 0.5 } else { 1.0 };
-                let gamma = alpha * 2.0 * (1.0 - share);
-                push(1.0 - persistence, alpha * share, gamma, persistence - alpha);
+                if self.gamma.is_some() {
+                    // Half of the reaction to both signs, half to falls alone.
+                    push(1.0 - persistence, alpha / 2.0, alpha, persistence - alpha);
+                }
+                push(1.0 - persistence, alpha, 0.0, persistence - alpha);
             }
         }
         starts
