@@ -63,7 +63,8 @@ fn main() {
             [(JointSampling::Independent, 1_000_000), (JointSampling::Sobol, 1 << 20)]
         {
             for threads in [1, 2] {
-                let plan = JointPlan { paths, seed: 1, sampling, confidence, threads };
+                let plan =
+                    JointPlan { paths, seed: 1, sampling, confidence, horizon_periods: 1, threads };
                 report(&format!("{name} {sampling:?} {paths} x 20, {threads} threads"), || {
                     simulate_tail(&law, &weights, &plan, &|| false)
                         .map_or(f64::NAN, |tail| tail.expected_shortfall.value)

@@ -6,8 +6,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use statrs::distribution::{ChiSquared as ChiSquaredLaw, ContinuousCDF};
 
 use super::{
-    DRAWS_MAX, Joint, JointError, JointPlan, JointSampling, Margins, PATHS_MAX, PATHS_MIN,
-    SCRAMBLES, THREADS_MAX, marginal::Quantiles,
+    DRAWS_MAX, HORIZON_MAX, Joint, JointError, JointPlan, JointSampling, Margins, PATHS_MAX,
+    PATHS_MIN, SCRAMBLES, THREADS_MAX,
 };
 use crate::{
     distribution::{Student, normal_quantile},
@@ -25,6 +25,14 @@ struct Sampler<'a> {
     /// For an elliptical law: the mean of the portfolio and what each variable adds to it.
     linear: Option<(f64, Vec<f64>)>,
     copula: Option<Student>,
+    horizon: usize,
+}
+
+/// One path's variables, and room to work in; the second growth is that of the mirrored path.
+struct Room {
+    normals: Vec<f64>,
+    returns: Vec<f64>,
+    growth: [Vec<f64>; 2],
 }
 
 /// One block's source of shocks.
@@ -42,7 +50,8 @@ pub(super) fn check(plan: &JointPlan, law: &Joint) -> Result<(), JointError> {
     for (field, value, min, max) in [
         ("paths", plan.paths, PATHS_MIN, PATHS_MAX),
         ("threads", plan.threads, 1, THREADS_MAX),
-        ("draws", plan.paths.saturating_mul(law.asset_count()), 1, DRAWS_MAX),
+        ("horizon_periods", horizon_of(plan), 1, HORIZON_MAX),
+        ("draws", draws(plan, law), 1, DRAWS_MAX),
     ] {
         if value < min || value > max {
             return Err(JointError::Count { field, value, min, max });
@@ -56,7 +65,7 @@ pub(super) fn check(plan: &JointPlan, law: &Joint) -> Result<(), JointError> {
             Err(JointError::Paths { paths, rule: "even: antithetic paths come in pairs" })
         }
         JointSampling::Sobol => {
-            let dimensions = dimensions(law);
+            let dimensions = dimensions(law, plan);
             if dimensions > DIMENSIONS_MAX {
                 let (field, value, max) = ("dimensions", dimensions, DIMENSIONS_MAX);
                 return Err(JointError::Count { field, value, min: 1, max });
@@ -77,7 +86,7 @@ pub(super) fn run(
     plan: &JointPlan,
     is_stopped: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<f64>, JointError> {
-    let sampler = Sampler::new(law, weights);
+    let sampler = Sampler::new(law, weights, horizon_of(plan));
     let mut outcomes = vec![0.0; plan.paths];
     let sequences = sequences(law, plan);
     let each = plan.paths / SCRAMBLES;
@@ -122,9 +131,17 @@ pub(super) fn run(
     Ok(outcomes)
 }
 
-/// One dimension an asset, and one for what the variables of a Student-t share.
-fn dimensions(law: &Joint) -> usize {
-    law.asset_count() + usize::from(law.freedom.is_some())
+/// One dimension an asset, and one for what the variables of a Student-t share, each period.
+fn dimensions(law: &Joint, plan: &JointPlan) -> usize {
+    (law.asset_count() + usize::from(law.freedom.is_some())).saturating_mul(horizon_of(plan))
+}
+
+fn draws(plan: &JointPlan, law: &Joint) -> usize {
+    plan.paths.saturating_mul(law.asset_count()).saturating_mul(horizon_of(plan))
+}
+
+fn horizon_of(plan: &JointPlan) -> usize {
+    usize::try_from(plan.horizon_periods).expect("invariant: a u32 fits into a usize")
 }
 
 /// The scramblings, none for other samplings.
@@ -132,7 +149,8 @@ fn sequences(law: &Joint, plan: &JointPlan) -> Vec<Sobol> {
     if plan.sampling != JointSampling::Sobol {
         return Vec::new();
     }
-    let plain = Sobol::try_new(dimensions(law)).expect("invariant: the dimensions were checked");
+    let plain =
+        Sobol::try_new(dimensions(law, plan)).expect("invariant: the dimensions were checked");
     let scrambles = (0_u64..).take(SCRAMBLES);
     // An odd stride keeps the seeds of a scrambling apart for neighbouring seeds of plans.
     let seed_of = |k: u64| plan.seed.wrapping_add(k.wrapping_mul(0xd129_42f0_8be7_f9a3));
@@ -148,7 +166,7 @@ fn sequences(law: &Joint, plan: &JointPlan) -> Vec<Sobol> {
 // === impl Sampler ===
 
 impl<'a> Sampler<'a> {
-    fn new(law: &'a Joint, weights: &'a [f64]) -> Self {
+    fn new(law: &'a Joint, weights: &'a [f64], horizon: usize) -> Self {
         let linear = match &law.margins {
             Margins::Elliptical(mean) => {
                 let drift = compensated_sum(mean.iter().zip(weights).map(|(m, w)| m * w));
@@ -157,18 +175,18 @@ impl<'a> Sampler<'a> {
             Margins::Copula(_) => None,
         };
         let copula = law.freedom.filter(|_| linear.is_none()).and_then(Student::new);
-        Self { law, weights, linear, copula }
+        Self { law, weights, linear, copula, horizon }
     }
 
     fn fill(&self, block: Block<'_>, sampling: JointSampling) {
-        let assets = self.weights.len();
+        let mut room = Room::new(self.weights.len());
         match (block.source, &self.linear, self.law.freedom, sampling) {
             (
                 Source::Stream(mut stream),
                 Some((drift, loading)),
                 None,
                 JointSampling::Independent,
-            ) => {
+            ) if self.horizon == 1 => {
                 for outcome in block.outcomes {
                     *outcome = drift + weighted_normals(loading, &mut stream);
                 }
@@ -179,36 +197,64 @@ impl<'a> Sampler<'a> {
                     .law
                     .freedom
                     .map(|nu| ChiSquared::new(nu).expect("invariant: positive degrees of freedom"));
-                let (mut normals, mut room) = (vec![0.0; assets], vec![0.0; assets]);
                 for outcomes in block.outcomes.chunks_mut(stride) {
-                    for normal in &mut normals {
-                        *normal = StandardNormal.sample(&mut stream);
-                    }
-                    let chi_squared = mixing.map(|law| law.sample(&mut stream));
-                    let signs = [1.0, -1.0];
-                    for (outcome, sign) in outcomes.iter_mut().zip(signs) {
-                        *outcome =
-                            self.outcome(&normals, sign * self.stretch(chi_squared), &mut room);
-                    }
+                    self.walk(outcomes, &mut room, |_, normals| {
+                        for normal in normals {
+                            *normal = StandardNormal.sample(&mut stream);
+                        }
+                        mixing.map(|law| law.sample(&mut stream))
+                    });
                 }
             }
             (Source::Sobol { sequence, start }, ..) => {
                 let mixing = self.law.freedom.map(|nu| {
                     ChiSquaredLaw::new(nu).expect("invariant: positive degrees of freedom")
                 });
+                let assets = self.weights.len();
                 let mut walk = sequence.walk_from(start);
                 let mut point = vec![0.0; sequence.dimensions()];
-                let mut room = vec![0.0; assets];
-                for outcome in block.outcomes {
+                let each = point.len() / self.horizon;
+                for outcome in block.outcomes.chunks_mut(1) {
                     walk.next_into(&mut point);
-                    let (normals, shared) = point.split_at_mut(assets);
-                    for normal in normals.iter_mut() {
-                        *normal = normal_quantile(*normal);
-                    }
-                    let chi_squared =
-                        mixing.zip(shared.first()).map(|(law, u)| law.inverse_cdf(*u));
-                    *outcome = self.outcome(normals, self.stretch(chi_squared), &mut room);
+                    self.walk(outcome, &mut room, |period, normals| {
+                        let own = &point[period * each..(period + 1) * each];
+                        for (normal, uniform) in normals.iter_mut().zip(own) {
+                            *normal = normal_quantile(*uniform);
+                        }
+                        mixing.zip(own.get(assets)).map(|(law, u)| law.inverse_cdf(*u))
+                    });
                 }
+            }
+        }
+    }
+
+    /// One path, or two with opposite normals: each period's normals and chi-squared variable come
+    /// from `draw`. Over more than one period the assets' returns compound, and one that lost
+    /// everything stays there.
+    fn walk(
+        &self,
+        outcomes: &mut [f64],
+        room: &mut Room,
+        mut draw: impl FnMut(usize, &mut [f64]) -> Option<f64>,
+    ) {
+        let signs = [1.0, -1.0];
+        room.growth.iter_mut().for_each(|growth| growth.fill(1.0));
+        for period in 0..self.horizon {
+            let stretch = self.stretch(draw(period, &mut room.normals));
+            for ((outcome, growth), sign) in outcomes.iter_mut().zip(&mut room.growth).zip(signs) {
+                if self.horizon == 1 {
+                    *outcome = self.outcome(&room.normals, sign * stretch, &mut room.returns);
+                    continue;
+                }
+                self.returns(&room.normals, sign * stretch, &mut room.returns);
+                for (growth, asset_return) in growth.iter_mut().zip(&room.returns) {
+                    *growth *= (1.0 + asset_return).max(0.0);
+                }
+            }
+        }
+        if self.horizon > 1 {
+            for (outcome, growth) in outcomes.iter_mut().zip(&room.growth) {
+                *outcome = growth.iter().zip(self.weights).map(|(g, w)| w * (g - 1.0)).sum();
             }
         }
     }
@@ -231,12 +277,34 @@ impl<'a> Sampler<'a> {
             let sum: f64 = loading.iter().zip(normals).map(|(l, z)| l * z).sum();
             return drift + stretch * sum;
         }
-        let Margins::Copula(quantiles) = &self.law.margins else { return 0.0 };
-        self.law.factor.correlate(normals, room);
-        let returns = quantiles.iter().zip(room).zip(self.weights);
-        let of =
-            |quantiles: &Quantiles, variable: f64| quantiles.at(variable, self.copula.as_ref());
-        returns.map(|((q, y), w)| w * of(q, stretch * *y)).sum()
+        self.returns(normals, stretch, room);
+        room.iter().zip(self.weights).map(|(r, w)| w * r).sum()
+    }
+
+    /// The assets' returns at independent normals times `stretch`.
+    fn returns(&self, normals: &[f64], stretch: f64, returns: &mut [f64]) {
+        self.law.factor.correlate(normals, returns);
+        match &self.law.margins {
+            Margins::Elliptical(mean) => {
+                for (value, mean) in returns.iter_mut().zip(mean) {
+                    *value = mean + stretch * *value;
+                }
+            }
+            Margins::Copula(quantiles) => {
+                for (value, quantiles) in returns.iter_mut().zip(quantiles) {
+                    *value = quantiles.at(stretch * *value, self.copula.as_ref());
+                }
+            }
+        }
+    }
+}
+
+// === impl Room ===
+
+impl Room {
+    fn new(assets: usize) -> Self {
+        let row = || vec![0.0; assets];
+        Self { normals: row(), returns: row(), growth: [row(), row()] }
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn describe(outcomes: &[f64], plan: &JointPlan) -> SimulatedTail {
         seed: plan.seed,
         sampling: plan.sampling,
         confidence: plan.confidence.level(),
+        horizon_periods: plan.horizon_periods,
         mean,
         value_at_risk,
         expected_shortfall: Estimate {

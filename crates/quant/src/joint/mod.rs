@@ -36,7 +36,9 @@ use marginal::{Quantiles, checked_freedom};
 pub const PATHS_MIN: usize = 1_000;
 /// The most paths.
 pub const PATHS_MAX: usize = 100_000_000;
-/// The most draws: paths times assets.
+/// The most periods ahead.
+pub const HORIZON_MAX: usize = 10_000;
+/// The most draws: paths times assets times periods.
 pub const DRAWS_MAX: usize = 5_000_000_000;
 /// The most assets.
 pub const ASSETS_MAX: usize = 1_000;
@@ -153,7 +155,7 @@ pub enum JointSampling {
     /// Paths come in pairs with opposite shocks (Hammersley & Morton 1956).
     Antithetic,
     /// Sixteen independently scrambled Sobol sequences; the paths are sixteen times a power of
-    /// two. One dimension an asset, and one more for a Student-t.
+    /// two. One dimension an asset and period, and one more a period for a Student-t.
     Sobol,
 }
 
@@ -168,6 +170,9 @@ pub struct JointPlan {
     pub sampling: JointSampling,
     /// The confidence of both measures.
     pub confidence: Confidence,
+    /// How many periods ahead. Over more than one, each period is an independent draw from the law;
+    /// the assets are bought at the start and held, and their returns compound.
+    pub horizon_periods: u32,
     /// How many threads share the blocks; the result does not depend on it.
     pub threads: usize,
 }
@@ -183,6 +188,8 @@ pub struct SimulatedTail {
     pub sampling: JointSampling,
     /// The confidence.
     pub confidence: f64,
+    /// How many periods ahead; beyond one, returns compound along independent periods.
+    pub horizon_periods: u32,
     /// Mean return of the portfolio.
     pub mean: Estimate,
     /// The loss that is not exceeded with the confidence.

@@ -33,7 +33,7 @@ fn portfolio() -> (f64, f64) {
 
 fn plan(paths: usize, seed: u64, sampling: JointSampling) -> JointPlan {
     let confidence = Confidence::try_new(0.975).unwrap();
-    JointPlan { paths, seed, sampling, confidence, threads: 1 }
+    JointPlan { paths, seed, sampling, confidence, horizon_periods: 1, threads: 1 }
 }
 
 const SAMPLINGS: [JointSampling; 3] =
@@ -261,4 +261,41 @@ fn a_stop_ends_the_simulation_without_a_partial_answer() {
     let plan = plan(1 << 18, 1, JointSampling::Independent);
     assert_eq!(simulate_tail(&law, &WEIGHTS, &plan, &stop).unwrap_err(), JointError::Stopped);
     assert_eq!(asked.into_inner(), 3);
+}
+
+#[test]
+fn a_horizon_compounds_independent_periods() {
+    // One normal asset over ten small periods is next to a normal of ten means and variances, and
+    // compounding lifts its mean exactly.
+    let law = Joint::normal(&[0.001], &[vec![1e-4]]).unwrap();
+    for sampling in SAMPLINGS {
+        let plan = JointPlan { horizon_periods: 10, ..plan(1 << 15, 4, sampling) };
+        let tail = simulate_tail(&law, &[1.0], &plan, &|| false).unwrap();
+        within(tail.mean, 1.001_f64.powi(10) - 1.0, 4.5);
+        let log = |z: f64| 10.0 * (0.001 - 0.5e-4) + (10.0 * 1e-4_f64).sqrt() * z;
+        let exact = -log(normal_quantile(0.025)).exp_m1();
+        let slack = 4.5 * tail.value_at_risk.standard_error + 2e-4;
+        assert!((tail.value_at_risk.value - exact).abs() < slack, "{tail:?} {exact}");
+        assert_eq!(tail.horizon_periods, 10);
+    }
+}
+
+#[test]
+fn held_assets_drift_apart_and_threads_change_nothing_over_a_horizon() {
+    let law = Joint::student_t(&MEAN, &covariance(), 4.0).unwrap();
+    for sampling in SAMPLINGS {
+        let base = JointPlan { horizon_periods: 5, ..plan(1 << 14, 9, sampling) };
+        let (one, two) = (go(&law, &base), go(&law, &JointPlan { threads: 2, ..base }));
+        assert_eq!(format!("{one:?}"), format!("{two:?}"));
+        let exact: f64 = MEAN.iter().zip(WEIGHTS).map(|(m, w)| w * ((1.0 + m).powi(5) - 1.0)).sum();
+        within(one.mean, exact, 4.5);
+    }
+    for horizon_periods in [0, 10_001] {
+        let plan = JointPlan { horizon_periods, ..plan(1000, 1, JointSampling::Independent) };
+        let error = simulate_tail(&law, &WEIGHTS, &plan, &|| false).unwrap_err();
+        assert!(matches!(error, JointError::Count { field: "horizon_periods", .. }), "{error}");
+    }
+    let wide = JointPlan { horizon_periods: 300, ..plan(1 << 14, 1, JointSampling::Sobol) };
+    let error = simulate_tail(&law, &WEIGHTS, &wide, &|| false).unwrap_err();
+    assert_eq!(error.to_string(), "dimensions 1200 must be between 1 and 1024");
 }

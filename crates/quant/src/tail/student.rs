@@ -80,8 +80,9 @@ pub fn fit_student(returns: &[f64]) -> Result<StudentFit, TailError> {
     let &[location, log_scale, heaviness] = minimum.point.as_slice() else {
         return Err(TailError::NoMean { tail_index: f64::NAN });
     };
-    let (nu, scale) = (heaviness.recip(), log_scale.exp() * unit);
     let is_normal = minimum.active.contains(&1);
+    let nu = if is_normal { FREEDOM_MAX } else { heaviness.recip() };
+    let scale = log_scale.exp() * unit;
     let covariance = minimum.covariance();
     let error = |i: usize| covariance[(i, i)].sqrt();
     let mut unused = [0.0; 3];
