@@ -170,6 +170,9 @@ impl FreeSpace {
         gradient: &DVector<f64>,
         point: &DVector<f64>,
     ) -> bool {
+        if self.dimension() == 0 {
+            return true;
+        }
         let Some(step) = reduced.clone().lu().solve(&self.project(gradient)) else { return false };
         let step = self.lift(&step);
         step.iter().zip(point.iter()).all(|(s, x)| s.abs() <= STEP_MAX * x.abs().max(1.0))

@@ -24,7 +24,7 @@ use constraint::{FreeSpace, Working};
 /// How much a Newton step may still promise at the minimum of a smooth function.
 pub(crate) const SMOOTH: f64 = 1e-11;
 /// The most times the Hessian is renewed by differences.
-const RENEWALS_MAX: usize = 60;
+const RENEWALS_MAX: usize = 40;
 /// The most steps between two renewals; a valley that bends soon makes the old one useless.
 const STEPS_A_RENEWAL: usize = 15;
 /// How large a multiplier of the wrong sign may be, relative to the gradient's scale.

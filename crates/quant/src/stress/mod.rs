@@ -69,6 +69,12 @@ pub enum StressError {
         /// The value.
         value: f64,
     },
+    /// Compounding leaves the range of `f64`.
+    #[error("the returns of asset {asset} compound beyond the range of numbers")]
+    CompoundOverflow {
+        /// The asset, from zero.
+        asset: usize,
+    },
     /// A factor repeats others, so that its beta is not determined.
     #[error(
         "factor {factor} is constant or repeats the factors before it: its beta is not determined"

@@ -3,6 +3,9 @@
 use super::{StressError, same_length};
 use crate::stats::{AssetReturns, Series, compensated_sum};
 
+/// The largest logarithm of a product of gains; beyond it weighted sums overflow.
+const LOG_GAIN_MAX: f64 = 600.0;
+
 /// A stretch of history held from its start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replay {
@@ -43,7 +46,8 @@ pub fn scenario_loss(weights: &[f64], shocks: &[f64]) -> Result<(f64, Vec<f64>),
 ///
 /// # Errors
 ///
-/// [`StressError::Series`] for misaligned or unusable weights, [`StressError::BelowTotalLoss`].
+/// [`StressError::Series`] for misaligned or unusable weights, [`StressError::BelowTotalLoss`],
+/// [`StressError::CompoundOverflow`] when gains multiply beyond e^600.
 pub fn replay(returns: &AssetReturns, weights: &[f64]) -> Result<Replay, StressError> {
     let weights = Series::try_new("weights", weights, 1)?.values();
     same_length("weights", weights.len(), "assets", returns.asset_count())?;
@@ -110,8 +114,13 @@ pub fn worst_windows(
     Ok(kept)
 }
 
+/// Refuses what cannot be compounded: a return below -1, and gains whose product overflows.
 fn check_returns(returns: &AssetReturns) -> Result<(), StressError> {
     for (asset, series) in returns.assets().iter().enumerate() {
+        let gains: f64 = series.iter().map(|r| r.max(0.0).ln_1p()).sum();
+        if gains > LOG_GAIN_MAX {
+            return Err(StressError::CompoundOverflow { asset });
+        }
         if let Some((period, &value)) = series.iter().enumerate().find(|(_, r)| **r < -1.0) {
             return Err(StressError::BelowTotalLoss { asset, period, value });
         }

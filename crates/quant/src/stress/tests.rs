@@ -44,6 +44,8 @@ fn a_total_loss_is_replayed_and_more_is_refused() {
     let error = replay(&worse, &[1.0]).unwrap_err();
     assert_eq!(error, StressError::BelowTotalLoss { asset: 0, period: 1, value: -1.2 });
     assert!(worst_windows(&worse, &[1.0], 1, 1).is_err());
+    let endless = AssetReturns::try_new(vec![vec![1e29; 20]], 1).unwrap();
+    assert_eq!(replay(&endless, &[1.0]).unwrap_err(), StressError::CompoundOverflow { asset: 0 });
     for (length, count) in [(0, 1), (4, 1), (1, 0)] {
         let error = worst_windows(&ruin, &[0.4, 0.6], length, count).unwrap_err();
         assert!(matches!(error, StressError::Count { .. }), "{error}");

@@ -5,7 +5,7 @@
 
 use super::TrackError;
 use crate::{
-    metrics::{Basis, benchmark_fit, correlation, performance},
+    metrics::{Basis, benchmark_fit, correlation, max_drawdown, performance},
     stats::{Series, StatsError},
 };
 
@@ -39,6 +39,12 @@ pub enum RollingPair {
     Correlation,
 }
 
+/// Mean and deviation (`ddof` 1) of a window, on two passes around its first value.
+struct Spread {
+    mean: f64,
+    deviation: f64,
+}
+
 /// A metric of each window of simple returns per period, the first one first; `None` where it is
 /// undefined.
 ///
@@ -54,20 +60,23 @@ pub fn rolling(
 ) -> Result<Vec<Option<f64>>, TrackError> {
     Series::try_new("returns", returns, 2)?;
     check_window(window, returns.len())?;
-    let mut figures = Vec::with_capacity(returns.len() - window + 1);
-    for part in returns.windows(window) {
-        let p = performance(part, basis)?;
-        figures.push(match metric {
-            RollingMetric::MeanAnnual => Some(p.mean_annual),
-            RollingMetric::VolatilityAnnual => Some(p.volatility_annual),
-            RollingMetric::Sharpe => p.sharpe,
-            RollingMetric::Sortino => p.sortino,
-            RollingMetric::MaxDrawdown => Some(p.max_drawdown),
-            RollingMetric::Cagr => p.cagr,
-            RollingMetric::Calmar => p.calmar,
-        });
-    }
-    Ok(figures)
+    let year = basis.periods_per_year();
+    let of = |part: &[f64]| -> Result<Option<f64>, TrackError> {
+        Ok(match metric {
+            RollingMetric::MeanAnnual => Some(Spread::of(part).mean * year),
+            RollingMetric::VolatilityAnnual => Some(Spread::of(part).deviation * year.sqrt()),
+            RollingMetric::Sharpe => {
+                let Spread { mean, deviation } = Spread::of(part);
+                let excess = mean - basis.risk_free_per_period();
+                (deviation > 0.0).then(|| excess / deviation * year.sqrt())
+            }
+            RollingMetric::MaxDrawdown => Some(max_drawdown(part)?),
+            RollingMetric::Sortino => performance(part, basis)?.sortino,
+            RollingMetric::Cagr => performance(part, basis)?.cagr,
+            RollingMetric::Calmar => performance(part, basis)?.calmar,
+        })
+    };
+    returns.windows(window).map(of).collect()
 }
 
 /// A metric of each window of a portfolio and its benchmark; `None` where the benchmark is constant.
@@ -108,4 +117,25 @@ fn check_window(window: usize, len: usize) -> Result<(), TrackError> {
         return Err(TrackError::Count { field: "window", value: window, rule });
     }
     Ok(())
+}
+
+// === impl Spread ===
+
+impl Spread {
+    fn of(window: &[f64]) -> Self {
+        let n = window.len() as f64;
+        let first = window[0];
+        let mean = first + window.iter().map(|r| r - first).sum::<f64>() / n;
+        let (mut squares, mut largest, mut farthest) = (0.0, 0.0_f64, 0.0_f64);
+        for r in window {
+            let distance = r - mean;
+            squares += distance * distance;
+            largest = largest.max(r.abs());
+            farthest = farthest.max(distance.abs());
+        }
+        // Distances of a few units in the last place are the mean's own rounding.
+        let is_constant = farthest <= 4.0 * f64::EPSILON * largest;
+        let deviation = if is_constant { 0.0 } else { (squares / (n - 1.0)).sqrt() };
+        Self { mean, deviation }
+    }
 }

@@ -10,6 +10,8 @@ use crate::search::{Constraint, Minimum, Objective, SMOOTH, SearchError, minimis
 const SAME_VALUE: f64 = 1e-5;
 /// How many further starts must end where the first did.
 const MEETINGS: usize = 2;
+/// How many starts may end without a maximum before the others are given up.
+const FAILURES_MAX: usize = 5;
 /// How far beside a kink its slopes are taken, for returns with a deviation of one.
 const KINK_SIDE: f64 = 1e-9;
 
@@ -37,7 +39,8 @@ pub(super) fn search(
         Dynamics::Gjr => CURVATURE_JUMPS,
         Dynamics::Egarch => KINKS,
     };
-    let (mut best, mut first_error, mut met) = (None::<Minimum>, None, 0);
+    let (mut best, mut first_error) = (None::<Minimum>, None);
+    let (mut met, mut failures) = (0, 0);
     for (_, start) in &starts {
         match minimise(likelihood, start, &constraints, decrement_max) {
             Ok(minimum) => {
@@ -66,6 +69,10 @@ pub(super) fn search(
                 let is_better = |own: &Minimum| best.as_ref().is_none_or(|b| own.value < b.value);
                 best = kink.filter(is_better).or(best);
                 first_error = first_error.or(Some(failure.error));
+                failures += 1;
+                if failures == FAILURES_MAX {
+                    break;
+                }
             }
         }
     }
