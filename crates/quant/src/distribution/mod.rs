@@ -1,7 +1,7 @@
 //! Decides how normal and Student probabilities are computed where speed or the last digits count.
 //!
-//! Quantiles, chi-squared and binomial probabilities come from `statrs`, whose quantiles agree with
-//! SciPy to 1e-13. The normal distribution function is that of Hart (1968) in the form of West
+//! Normal quantiles, chi-squared and binomial probabilities come from `statrs` and agree with SciPy to
+//! 1e-13; its Student quantiles are brought to that in the far tail too. The normal distribution function is that of Hart (1968) in the form of West
 //! (2005), which keeps fourteen digits to seven deviations from the mean and eight beyond.
 //!
 //! # Invariants
@@ -96,8 +96,26 @@ impl Student {
         if x > 0.0 { 1.0 - self.inner.sf(x) } else { self.inner.sf(-x) }
     }
 
+    /// The quantile, by Newton on the logarithms of size and tail, which are almost a line: in a far
+    /// and heavy tail the start alone has no digits.
     pub(crate) fn quantile(&self, probability: f64) -> f64 {
-        self.inner.inverse_cdf(probability)
+        if probability > 0.5 {
+            return -self.quantile(1.0 - probability);
+        }
+        let mut x = self.inner.inverse_cdf(probability);
+        for _ in 0..60 {
+            let tail = self.cdf(x);
+            let step = (tail / probability).ln() * tail / (-x * self.density(x));
+            // At the middle, and where the density has no digits left, the start has to do.
+            if !step.is_finite() {
+                break;
+            }
+            x *= step.clamp(-3.0, 3.0).exp();
+            if step.abs() < 1e-14 {
+                break;
+            }
+        }
+        x
     }
 
     pub(crate) fn density(&self, x: f64) -> f64 {
@@ -140,7 +158,14 @@ mod tests {
     fn student_tails_agree_with_scipy() {
         let t = Student::new(4.5).unwrap();
         near(t.cdf(-3.3), 0.012559735494573033, 1e-12);
-        near(t.quantile(0.01), -3.5270508906260924, 1e-12);
+        near(t.quantile(0.01), -3.5270508906260924, 1e-13);
+        // One degree of freedom is Cauchy's: the quantile is a tangent.
+        let cauchy = Student::new(1.0).unwrap();
+        for tail in [0.3, 0.01, 1e-5, 2.4179e-8, 1e-12] {
+            near(cauchy.quantile(tail), -(std::f64::consts::PI * tail).tan().recip(), 1e-12);
+            near(cauchy.quantile(1.0 - tail), (std::f64::consts::PI * tail).tan().recip(), 1e-3);
+        }
+        assert!(cauchy.quantile(0.5).abs() < 1e-12, "the median");
         near(t.cdf(3.3) + t.cdf(-3.3), 1.0, 1e-15);
         assert!(Student::new(0.0).is_none() && Student::new(f64::NAN).is_none());
         assert!(Student::new(0.9).unwrap().tail_mean(0.01).is_infinite());

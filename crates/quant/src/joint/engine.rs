@@ -7,10 +7,10 @@ use statrs::distribution::{ChiSquared as ChiSquaredLaw, ContinuousCDF};
 
 use super::{
     DRAWS_MAX, HORIZON_MAX, Joint, JointError, JointPlan, JointSampling, Margins, PATHS_MAX,
-    PATHS_MIN, SCRAMBLES, THREADS_MAX,
+    PATHS_MIN, SCRAMBLES, THREADS_MAX, marginal::Map,
 };
 use crate::{
-    distribution::{Student, normal_quantile},
+    distribution::normal_quantile,
     sobol::{DIMENSIONS_MAX, Sobol},
     stats::compensated_sum,
 };
@@ -24,7 +24,8 @@ struct Sampler<'a> {
     weights: &'a [f64],
     /// For an elliptical law: the mean of the portfolio and what each variable adds to it.
     linear: Option<(f64, Vec<f64>)>,
-    copula: Option<Student>,
+    /// For a copula: what turns its variables into returns.
+    maps: Vec<Map<'a>>,
     horizon: usize,
 }
 
@@ -174,8 +175,11 @@ impl<'a> Sampler<'a> {
             }
             Margins::Copula(_) => None,
         };
-        let copula = law.freedom.filter(|_| linear.is_none()).and_then(Student::new);
-        Self { law, weights, linear, copula, horizon }
+        let maps = match &law.margins {
+            Margins::Elliptical(_) => Vec::new(),
+            Margins::Copula(quantiles) => Map::all(quantiles, law.freedom),
+        };
+        Self { law, weights, linear, maps, horizon }
     }
 
     fn fill(&self, block: Block<'_>, sampling: JointSampling) {
@@ -290,9 +294,9 @@ impl<'a> Sampler<'a> {
                     *value = mean + stretch * *value;
                 }
             }
-            Margins::Copula(quantiles) => {
-                for (value, quantiles) in returns.iter_mut().zip(quantiles) {
-                    *value = quantiles.at(stretch * *value, self.copula.as_ref());
+            Margins::Copula(_) => {
+                for (value, map) in returns.iter_mut().zip(&self.maps) {
+                    *value = map.at(stretch * *value);
                 }
             }
         }

@@ -1,8 +1,13 @@
 //! The law of one asset under a copula.
 
-use super::JointError;
+use std::sync::Arc;
+
+use super::{
+    JointError,
+    table::{Image, Standard, Table},
+};
 use crate::{
-    distribution::{Student, normal_cdf, normal_quantile},
+    distribution::Student,
     stats::{Series, quantile_sorted, sorted},
 };
 
@@ -83,35 +88,63 @@ impl Quantiles {
             }
         }
     }
+}
 
-    /// The return at a variable of the copula: standard normal, or Student-t of `copula`.
-    pub(super) fn at(&self, variable: f64, copula: Option<&Student>) -> f64 {
-        // Of the lower tail, where probabilities keep their digits.
-        let lower = || match copula {
-            Some(law) => law.cdf(-variable.abs()),
-            None => normal_cdf(-variable.abs()),
-        };
-        match self {
-            Self::Normal { mean, deviation } => match copula {
-                None => mean + deviation * variable,
-                Some(_) => {
-                    let size = -normal_quantile(lower().max(f64::MIN_POSITIVE));
-                    mean + deviation * size.copysign(variable)
-                }
-            },
-            Self::Student { location, scale, law } => {
-                let is_same =
-                    copula.is_some_and(|c| c.freedom().to_bits() == law.freedom().to_bits());
-                if is_same {
-                    return location + scale * variable;
-                }
-                let size = -law.quantile(lower().max(f64::MIN_POSITIVE));
-                location + scale * size.copysign(variable)
+/// What a marginal needs to turn the copula's variable into a return.
+#[derive(Clone, Debug)]
+pub(super) enum Map<'a> {
+    /// The marginal has the copula's own shape.
+    Affine { location: f64, scale: f64 },
+    /// It has another shape.
+    Shaped { location: f64, scale: f64, table: Arc<Table> },
+    /// It is a sample, in ascending order.
+    Sampled { ascending: &'a [f64], tails: Arc<Table> },
+}
+
+// === impl Map ===
+
+impl<'a> Map<'a> {
+    /// One map a marginal; marginals of one shape share a table.
+    pub(super) fn all(quantiles: &'a [Quantiles], freedom: Option<f64>) -> Vec<Self> {
+        let copula = freedom.and_then(Student::new).map_or(Standard::Normal, Standard::Student);
+        let mut tables: Vec<Arc<Table>> = Vec::new();
+        let mut tails: Option<Arc<Table>> = None;
+        let mut shaped = |standard: Standard, location: f64, scale: f64| {
+            if standard.is(copula) {
+                return Self::Affine { location, scale };
             }
-            Self::Empirical(ascending) => {
-                let tail = lower();
-                let probability = if variable > 0.0 { 1.0 - tail } else { tail };
-                quantile_sorted(ascending, probability)
+            let known = tables.iter().find(|table| table.maps_to(standard)).cloned();
+            let table = known.unwrap_or_else(|| {
+                let table = Arc::new(Table::new(copula, Image::Variable(standard)));
+                tables.push(Arc::clone(&table));
+                table
+            });
+            Self::Shaped { location, scale, table }
+        };
+        let of = |quantiles: &'a Quantiles| match quantiles {
+            Quantiles::Normal { mean, deviation } => shaped(Standard::Normal, *mean, *deviation),
+            Quantiles::Student { location, scale, law } => {
+                shaped(Standard::Student(*law), *location, *scale)
+            }
+            Quantiles::Empirical(ascending) => {
+                let table =
+                    tails.get_or_insert_with(|| Arc::new(Table::new(copula, Image::LogTail)));
+                Self::Sampled { ascending, tails: Arc::clone(table) }
+            }
+        };
+        quantiles.iter().map(of).collect()
+    }
+
+    /// The return at a variable of the copula.
+    pub(super) fn at(&self, variable: f64) -> f64 {
+        match self {
+            Self::Affine { location, scale } => location + scale * variable,
+            Self::Shaped { location, scale, table } => {
+                location + scale * table.at(variable.abs()).copysign(variable)
+            }
+            Self::Sampled { ascending, tails } => {
+                let tail = tails.at(variable.abs()).exp();
+                quantile_sorted(ascending, if variable > 0.0 { 1.0 - tail } else { tail })
             }
         }
     }

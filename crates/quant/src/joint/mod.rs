@@ -20,6 +20,7 @@ mod engine;
 mod estimate;
 mod factor;
 mod marginal;
+mod table;
 
 use thiserror::Error;
 

@@ -85,19 +85,20 @@ pub fn probabilistic_sharpe(evidence: SharpeEvidence, benchmark: f64) -> Result<
 }
 
 /// The deflated Sharpe ratio (Bailey & Lopez de Prado 2014): the probabilistic ratio against
-/// `SR0 = sd [(1-g) Phi^-1(1 - 1/N) + g Phi^-1(1 - 1/(N e))]`, `g` Euler's constant.
+/// `SR0 = sd [(1-g) Phi^-1(1 - 1/N) + g Phi^-1(1 - 1/(N e))]`, `g` Euler's constant. A single
+/// trial has no luck of choice: `SR0` is zero.
 ///
 /// # Errors
 ///
-/// Those of [`probabilistic_sharpe`]; [`TrackError::Count`] below two trials,
+/// Those of [`probabilistic_sharpe`]; [`TrackError::Count`] without a trial,
 /// [`TrackError::Parameter`] for a deviation that is negative or not finite.
 pub fn deflated_sharpe(
     evidence: SharpeEvidence,
     trials: Trials,
 ) -> Result<DeflatedSharpe, TrackError> {
-    if trials.count < 2 {
+    if trials.count == 0 {
         let (field, value) = ("trials", trials.count);
-        return Err(TrackError::Count { field, value, rule: "at least 2: all that were tried" });
+        return Err(TrackError::Count { field, value, rule: "at least 1: all that were tried" });
     }
     let deviation = finite("sharpe_deviation", trials.sharpe_deviation)?;
     if deviation < 0.0 {
@@ -107,8 +108,12 @@ pub fn deflated_sharpe(
     let count = trials.count as f64;
     // The upper tail by symmetry, where the probability keeps its digits.
     let upper = |tail: f64| -normal_quantile(tail);
-    let best = (1.0 - EULER) * upper(count.recip()) + EULER * upper((count * E).recip());
-    let sharpe_by_luck = deviation * best;
+    // The largest of one is that one: nothing was chosen, and nothing is allowed for.
+    let sharpe_by_luck = if trials.count == 1 {
+        0.0
+    } else {
+        deviation * ((1.0 - EULER) * upper(count.recip()) + EULER * upper((count * E).recip()))
+    };
     let deflated = probabilistic_sharpe(evidence, sharpe_by_luck)?;
     Ok(DeflatedSharpe { sharpe_by_luck, deflated })
 }
@@ -123,8 +128,10 @@ pub fn deflated_sharpe_of(
     evidence: SharpeEvidence,
     trial_sharpes: &[f64],
 ) -> Result<DeflatedSharpe, TrackError> {
-    let series = Series::try_new("trial_sharpes", trial_sharpes, 2)?;
-    let trials = Trials { count: series.len(), sharpe_deviation: series.moments().deviation(1) };
+    let series = Series::try_new("trial_sharpes", trial_sharpes, 1)?;
+    let is_alone = series.len() == 1;
+    let sharpe_deviation = if is_alone { 0.0 } else { series.moments().deviation(1) };
+    let trials = Trials { count: series.len(), sharpe_deviation };
     deflated_sharpe(evidence, trials)
 }
 

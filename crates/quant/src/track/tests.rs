@@ -61,12 +61,23 @@ fn the_example_of_the_deflated_sharpe_paper_is_met() {
 }
 
 #[test]
+fn a_ratio_among_its_trials_agrees_with_skfolio() {
+    let r = panel(5, 60, 7);
+    let evidence: Vec<_> = r.iter().map(|a| SharpeEvidence::of(a, 0.0).unwrap()).collect();
+    let trials: Vec<f64> = evidence.iter().map(|e| e.sharpe).collect();
+    let result = deflated_sharpe_of(evidence[2], &trials).unwrap();
+    near(result.deflated, 0.702631796685927, 1e-12);
+}
+
+#[test]
 fn trials_and_moments_that_cannot_be_are_refused() {
     let evidence = SharpeEvidence { sharpe: 0.1, periods: 100, skewness: 0.0, kurtosis: 3.0 };
-    for (count, sharpe_deviation) in [(1, 0.1), (0, 0.1), (5, -0.1), (5, f64::NAN)] {
+    for (count, sharpe_deviation) in [(0, 0.1), (5, -0.1), (5, f64::NAN)] {
         assert!(deflated_sharpe(evidence, Trials { count, sharpe_deviation }).is_err());
     }
-    assert!(deflated_sharpe_of(evidence, &[0.1]).is_err());
+    assert!(deflated_sharpe_of(evidence, &[]).is_err());
+    let alone = deflated_sharpe_of(evidence, &[0.1]).unwrap();
+    near(alone.deflated, probabilistic_sharpe(evidence, 0.0).unwrap(), 1e-15);
     near(
         deflated_sharpe_of(evidence, &[0.1, 0.3]).unwrap().sharpe_by_luck,
         deflated_sharpe(evidence, Trials { count: 2, sharpe_deviation: 0.02_f64.sqrt() })
