@@ -3,7 +3,7 @@
 //! `cargo run --release -p quant --example speed` prints the least and the median of several runs
 //! in milliseconds.
 
-use quant::joint::{Joint, JointPlan, JointSampling, simulate_tail};
+use quant::joint::{Joint, JointPlan, JointSampling, Marginal, simulate_tail};
 use quant::tail::{QuantileRule, historical};
 use quant::var::Confidence;
 use quant::volatility::{Dynamics, Innovations, MeanModel, Specification, fit_garch};
@@ -57,7 +57,12 @@ fn main() {
     let weights = vec![0.05; assets];
     let normal = Joint::normal(&vec![0.0; assets], &covariance);
     let student = Joint::student_t(&vec![0.0; assets], &covariance, 5.0);
-    for (name, law) in [("normal", normal), ("Student-t", student)] {
+    let heavy = Marginal::StudentT { location: 0.0, scale: 0.014, degrees_of_freedom: 4.0 };
+    let rho = |i: usize, j: usize| if i == j { 1.0 } else { 0.25 };
+    let correlation: Vec<Vec<f64>> =
+        (0..assets).map(|i| (0..assets).map(|j| rho(i, j)).collect()).collect();
+    let copula = Joint::gaussian_copula(vec![heavy; assets], &correlation);
+    for (name, law) in [("normal", normal), ("Student-t", student), ("copula", copula)] {
         let law = law.expect("invariant: the covariance is one");
         for (sampling, paths) in
             [(JointSampling::Independent, 1_000_000), (JointSampling::Sobol, 1 << 20)]
