@@ -20,6 +20,7 @@
 //! * What is undefined is `None` or an error, never zero.
 //! * The same input gives the same bytes, whatever the number of threads.
 
+pub mod covariance;
 pub mod kelly;
 pub mod metrics;
 pub mod portfolio;
