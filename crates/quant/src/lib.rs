@@ -21,6 +21,7 @@
 //! * The same input gives the same bytes, whatever the number of threads.
 
 pub mod covariance;
+pub mod hierarchy;
 pub mod kelly;
 pub mod metrics;
 pub mod portfolio;

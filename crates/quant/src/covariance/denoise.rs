@@ -2,7 +2,9 @@
 
 use nalgebra::DMatrix;
 
-use super::{Covariance, CovarianceError, Repair, correlation_of, marchenko_pastur, scaled, spectrum};
+use super::{
+    Covariance, CovarianceError, Repair, correlation_of, marchenko_pastur, scaled, spectrum,
+};
 
 /// What becomes of eigenvalues that noise explains.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -165,11 +165,7 @@ pub fn estimate(
     Ok(covariance)
 }
 
-fn ewma(
-    returns: &AssetReturns,
-    decay: f64,
-    centre: Centre,
-) -> Result<Covariance, CovarianceError> {
+fn ewma(returns: &AssetReturns, decay: f64, centre: Centre) -> Result<Covariance, CovarianceError> {
     if !(decay > 0.0 && decay < 1.0) {
         let rule = "above 0 and below 1: 0.94 for days in RiskMetrics";
         return Err(CovarianceError::Parameter { field: "decay", value: decay, rule });

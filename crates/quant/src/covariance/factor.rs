@@ -162,7 +162,11 @@ pub(crate) fn rank_of(covariance: &DMatrix<f64>) -> usize {
         let mut column: Vec<f64> = (0..assets)
             .map(|i| {
                 let size = deviations[i] * deviations[pivot];
-                if size > 0.0 { covariance[(i, pivot)] / deviations[i] / deviations[pivot] } else { 0.0 }
+                if size > 0.0 {
+                    covariance[(i, pivot)] / deviations[i] / deviations[pivot]
+                } else {
+                    0.0
+                }
             })
             .collect();
         for before in &columns {

@@ -34,8 +34,9 @@ pub use denoise::{Denoising, Noise};
 pub use estimator::{
     Centre, CovarianceEstimator, Divisor, GerberStatistic, OasForm, ShrinkageTarget, estimate,
 };
+pub(crate) use factor::{BlockedCholesky, singular_at};
+use factor::{rank_of, semidefinite_break};
 pub use nearest::{NearestCorrelation, nearest_correlation};
-pub(crate) use factor::{gram, rank_of, semidefinite_break, singular_at, BlockedCholesky};
 
 /// The most assets.
 pub const ASSETS_MAX: usize = 2_000;
@@ -105,7 +106,9 @@ pub enum CovarianceError {
         threshold: f64,
     },
     /// An iteration did not reach its accuracy.
-    #[error("{method} reached an error of {error:e} in {iterations} steps; {tolerance:e} is needed")]
+    #[error(
+        "{method} reached an error of {error:e} in {iterations} steps; {tolerance:e} is needed"
+    )]
     NotConverged {
         /// The method.
         method: &'static str,
@@ -258,7 +261,11 @@ fn symmetric(rows: &[Vec<f64>]) -> Result<DMatrix<f64>, CovarianceError> {
     }
     for row in rows {
         if row.len() != assets {
-            return Err(CovarianceError::Length { field: "covariance row", len: row.len(), assets });
+            return Err(CovarianceError::Length {
+                field: "covariance row",
+                len: row.len(),
+                assets,
+            });
         }
     }
     for (row, entries) in rows.iter().enumerate() {

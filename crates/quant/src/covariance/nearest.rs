@@ -105,9 +105,14 @@ pub(super) fn project(
     let kept: Vec<f64> = point.values.iter().map(|v| v.max(0.0)).collect();
     let projected = spectrum::compose(&kept, &point.vectors);
     let size: Vec<f64> = projected.diagonal().iter().map(|d| (target / d).sqrt()).collect();
-    let matrix = DMatrix::from_fn(n, n, |i, j| {
-        if i == j { 1.0 } else { projected[(i, j)] * size[i] * size[j] }
-    });
+    let matrix =
+        DMatrix::from_fn(
+            n,
+            n,
+            |i, j| {
+                if i == j { 1.0 } else { projected[(i, j)] * size[i] * size[j] }
+            },
+        );
     let distance = (&matrix - given).norm();
     Ok(NearestCorrelation { matrix, distance, eigenvalue_min: least, iterations })
 }

@@ -62,8 +62,7 @@ fn towards_identity(
     (shrinkage, average): (f64, f64),
 ) -> Covariance {
     let floor = shrinkage * average;
-    let spectrum =
-        (x.ncols() > x.nrows()).then(|| spectrum_of_few(x, 1.0 - shrinkage, floor));
+    let spectrum = (x.ncols() > x.nrows()).then(|| spectrum_of_few(x, 1.0 - shrinkage, floor));
     sample *= 1.0 - shrinkage;
     for i in 0..sample.nrows() {
         sample[(i, i)] += floor;
@@ -85,8 +84,8 @@ fn constant_correlation(
     }
     let deviation: Vec<f64> = sample.diagonal().iter().map(|v| v.sqrt()).collect();
     let pairs = (assets * (assets - 1)) as f64;
-    let average = sum_off_diagonal(assets, |i, j| sample[(i, j)] / (deviation[i] * deviation[j]))
-        / pairs;
+    let average =
+        sum_off_diagonal(assets, |i, j| sample[(i, j)] / (deviation[i] * deviation[j])) / pairs;
     let target = DMatrix::from_fn(assets, assets, |i, j| {
         if i == j { sample[(i, i)] } else { average * deviation[i] * deviation[j] }
     });
@@ -94,8 +93,7 @@ fn constant_correlation(
     // theta[i, j] is the asymptotic covariance of s_ii and s_ij.
     let cubes = x.map(|v| v * v * v).transpose() * x / n;
     let theta = |i: usize, j: usize| cubes[(i, j)] - sample[(i, i)] * sample[(i, j)];
-    let covariances =
-        sum_off_diagonal(assets, |i, j| deviation[j] / deviation[i] * theta(i, j));
+    let covariances = sum_off_diagonal(assets, |i, j| deviation[j] / deviation[i] * theta(i, j));
     let rho = pi_trace + average * covariances;
     Ok(towards(sample, &target, (pi_sum - rho) / n))
 }

@@ -75,7 +75,11 @@ fn the_other_targets_agree_with_pyportfolioopt() {
     near(sf.shrinkage().unwrap(), 0.14128160617730562, 1e-10);
     entries(
         &sf,
-        &[(0, 1, 8.155704753460562e-06), (0, 0, 4.025430681491692e-05), (2, 4, 1.7332083784774548e-05)],
+        &[
+            (0, 1, 8.155704753460562e-06),
+            (0, 0, 4.025430681491692e-05),
+            (2, 4, 1.7332083784774548e-05),
+        ],
     );
     let sf = of(12, 40, 3, factor);
     near(sf.shrinkage().unwrap(), 0.7573081570650129, 1e-10);
@@ -95,9 +99,8 @@ fn exponential_weights_agree_with_skfolio_and_pyportfolioopt() {
 
 #[test]
 fn the_gerber_statistics_agree_with_riskfolio_and_skfolio() {
-    let gerber = |threshold, statistic| {
-        of(5, 60, 7, CovarianceEstimator::Gerber { threshold, statistic })
-    };
+    let gerber =
+        |threshold, statistic| of(5, 60, 7, CovarianceEstimator::Gerber { threshold, statistic });
     let one = gerber(0.5, GerberStatistic::One);
     entries(&one, &[(0, 1, 3.6806861808722665e-06), (2, 4, 1.5062018087244843e-05)]);
     let two = gerber(0.5, GerberStatistic::Two);
