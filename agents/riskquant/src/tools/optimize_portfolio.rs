@@ -221,13 +221,13 @@ fn bounds(params: &Params, count: usize) -> Result<Constraints, Failure> {
         let rule = "must be from 0 to weight_max, itself at most 1";
         return Err(Failure::invalid("weight_min", lower, rule, json!(0)));
     }
-    let share = 1.0 / count as f64;
-    if lower > share {
+    // Sums of bounds within rounding of the whole leave a portfolio.
+    if lower * count as f64 > 1.0 + 1e-9 {
         let rule = format!("must be at most 1 over the number of assets, {count}");
         let value = format!("{} in sum", lower * count as f64);
         return Err(Failure::invalid("weight_min", value, &rule, json!(0)));
     }
-    if upper < share {
+    if (upper * count as f64) < 1.0 - 1e-9 {
         let rule = format!("must be at least 1 over the number of assets, {count}");
         let value = format!("{} in sum", upper * count as f64);
         return Err(Failure::invalid("weight_max", value, &rule, json!(1)));

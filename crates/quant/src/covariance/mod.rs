@@ -34,7 +34,7 @@ pub use denoise::{Denoising, Noise};
 pub use estimator::{
     Centre, CovarianceEstimator, Divisor, GerberStatistic, OasForm, ShrinkageTarget, estimate,
 };
-pub(crate) use factor::{BlockedCholesky, singular_at};
+pub(crate) use factor::{BlockedCholesky, gram, singular_at};
 use factor::{rank_of, semidefinite_break};
 pub use nearest::{NearestCorrelation, nearest_correlation};
 

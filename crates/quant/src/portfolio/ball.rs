@@ -16,7 +16,13 @@ const RIDGE: f64 = 1e-13;
 
 // === impl Ball ===
 
-impl Ball<'_> {
+impl<'a> Ball<'a> {
+    /// The same limit again.
+    pub(super) fn same(&self) -> Ball<'a> {
+        let Self { matrix, centre, radius, constraint } = self;
+        Ball { matrix, centre: centre.clone(), radius: *radius, constraint: *constraint }
+    }
+
     /// The size that violations are measured by.
     pub(super) fn size(&self) -> f64 {
         let mean = self.matrix.trace() / self.matrix.nrows() as f64;

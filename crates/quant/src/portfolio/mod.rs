@@ -22,6 +22,7 @@
 //! * Cardinality is kept by a heuristic, and the solution says so.
 
 mod ball;
+mod below;
 mod cardinality;
 mod conflict;
 mod conic;

@@ -13,7 +13,10 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::conic::{Conic, Outcome};
-use crate::stats::AssetReturns;
+use crate::{
+    covariance::gram,
+    stats::{AssetReturns, floor_index},
+};
 
 /// What is taken of the portfolio's returns.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +44,8 @@ pub(super) struct Scenarios {
 pub(super) struct Layout {
     /// The first inequality of the block.
     first_row: usize,
+    /// The periods that the solver sees.
+    periods: Vec<usize>,
 }
 
 // === impl Scenarios ===
@@ -62,6 +67,65 @@ impl Scenarios {
 
     fn periods(&self) -> usize {
         self.returns.nrows()
+    }
+
+    /// The periods that the solver may begin with: for a tail loss, some times as many as the tail
+    /// has, the worst for given weights; all of them where each one counts.
+    pub(super) fn first_periods(&self, weights: &[f64]) -> Vec<usize> {
+        let Measure::TailLoss(tail) = self.measure else { return self.all_periods() };
+        self.worst(weights, (4.0 * tail).max(100.0 / self.periods() as f64))
+    }
+
+    /// All periods.
+    pub(super) fn all_periods(&self) -> Vec<usize> {
+        (0..self.periods()).collect()
+    }
+
+    /// Adds the periods of the worst losses that are missing; whether there were any.
+    pub(super) fn grow(&self, periods: &mut Vec<usize>, weights: &[f64]) -> bool {
+        let Measure::TailLoss(tail) = self.measure else { return false };
+        let before = periods.len();
+        periods.extend(self.worst(weights, 1.2 * tail));
+        periods.sort_unstable();
+        periods.dedup();
+        periods.len() > before
+    }
+
+    /// The periods of the worst losses, a share of all and one more, in ascending order.
+    fn worst(&self, weights: &[f64], share: f64) -> Vec<usize> {
+        let returns = self.of_portfolio(weights);
+        let count = floor_index(share * returns.len() as f64) + 1;
+        let mut periods: Vec<usize> = (0..returns.len()).collect();
+        periods.sort_by(|a, b| returns[*a].total_cmp(&returns[*b]));
+        periods.truncate(count);
+        periods.sort_unstable();
+        periods
+    }
+
+    /// The threshold of a semivariance.
+    pub(super) fn threshold(&self) -> Option<f64> {
+        match self.measure {
+            Measure::Below(threshold) => Some(threshold),
+            _ => None,
+        }
+    }
+
+    /// The periods in which a portfolio is below the threshold, and the semivariance of portfolios
+    /// that are below it in just these, as `w'Q w - q'w` and a constant.
+    pub(super) fn below(&self, weights: &[f64], threshold: f64) -> (Vec<bool>, DMatrix<f64>, Vec<f64>) {
+        let n = self.periods() as f64;
+        let is_below: Vec<bool> =
+            self.of_portfolio(weights).iter().map(|r| *r < threshold).collect();
+        let count = is_below.iter().filter(|b| **b).count();
+        let mut rows = DMatrix::zeros(count, self.returns.ncols());
+        for (mut to, from) in rows.column_iter_mut().zip(self.returns.column_iter()) {
+            let kept = from.iter().zip(&is_below).filter(|(_, below)| **below);
+            for (slot, (value, _)) in to.iter_mut().zip(kept) {
+                *slot = *value;
+            }
+        }
+        let linear = rows.column_iter().map(|c| 2.0 * threshold * c.sum() / n).collect();
+        (is_below, gram(&rows) / n, linear)
     }
 
     /// The returns of a portfolio.
@@ -109,20 +173,18 @@ impl Scenarios {
     }
 
     /// Adds the measure of the working assets, the first columns of the program.
-    pub(super) fn add_to(&self, program: &mut Conic, working: &[usize]) -> Layout {
+    pub(super) fn add_to(
+        &self,
+        program: &mut Conic,
+        working: &[usize],
+        periods: &[usize],
+    ) -> Layout {
         let first_row = program.least.len();
         match self.measure {
-            Measure::TailLoss(tail) => self.add_tail(program, working, tail, false),
-            Measure::TailDrawdown(tail) => self.add_tail(program, working, tail, true),
-            Measure::Below(threshold) => {
-                let n = self.periods() as f64;
-                for t in 0..self.periods() {
-                    let below = program.column(0.0);
-                    program.quadratic.push((below, below, 2.0 / n));
-                    let row = self.loss_row(t, working).chain([(below, -1.0)]);
-                    program.least.push(row, -threshold / self.scale);
-                }
-            }
+            Measure::TailLoss(tail) => self.add_losses(program, working, (tail, periods)),
+            Measure::TailDrawdown(tail) => self.add_drawdowns(program, working, tail),
+            // Solved as a sequence of quadratic programs, which never comes here.
+            Measure::Below(_) => {}
             Measure::Growth => {
                 let n = self.periods() as f64;
                 for t in 0..self.periods() {
@@ -134,7 +196,7 @@ impl Scenarios {
                 }
             }
         }
-        Layout { first_row }
+        Layout { first_row, periods: periods.to_vec() }
     }
 
     fn loss_row(&self, period: usize, working: &[usize]) -> impl Iterator<Item = (usize, f64)> {
@@ -142,30 +204,43 @@ impl Scenarios {
         row.map(move |(i, asset)| (i, -self.returns[(period, *asset)] / self.scale))
     }
 
-    /// `loss - threshold <= over`, or for drawdowns `before + loss <= fall`, `fall - threshold <=
-    /// over`.
-    fn add_tail(&self, program: &mut Conic, working: &[usize], tail: f64, is_drawdown: bool) {
+    /// `loss - threshold <= over`, in some periods: that others are below is left to the proof.
+    fn add_losses(
+        &self,
+        program: &mut Conic,
+        working: &[usize],
+        (tail, periods): (f64, &[usize]),
+    ) {
+        let threshold = program.column(1.0);
+        let price = 1.0 / (tail * self.periods() as f64);
+        let mut overs = Vec::with_capacity(periods.len());
+        for t in periods {
+            let over = program.column(price);
+            overs.push(over);
+            let row = self.loss_row(*t, working).chain([(threshold, -1.0), (over, -1.0)]);
+            program.least.push(row, 0.0);
+        }
+        for column in overs {
+            program.least.push([(column, -1.0)], 0.0);
+        }
+    }
+
+    /// `fall before + loss <= fall`, `fall - threshold <= over`.
+    fn add_drawdowns(&self, program: &mut Conic, working: &[usize], tail: f64) {
         let threshold = program.column(1.0);
         let price = 1.0 / (tail * self.periods() as f64);
         let mut before: Option<usize> = None;
-        let (mut overs, mut falls) = (Vec::new(), Vec::new());
+        let mut columns = Vec::new();
         for t in 0..self.periods() {
-            let over = program.column(price);
-            overs.push(over);
-            if !is_drawdown {
-                let row = self.loss_row(t, working).chain([(threshold, -1.0), (over, -1.0)]);
-                program.least.push(row, 0.0);
-                continue;
-            }
-            let fall = program.column(0.0);
+            let (over, fall) = (program.column(price), program.column(0.0));
             let earlier = before.map(|column| (column, 1.0));
             let row = self.loss_row(t, working).chain([(fall, -1.0)]).chain(earlier);
             program.least.push(row, 0.0);
             program.least.push([(fall, 1.0), (threshold, -1.0), (over, -1.0)], 0.0);
             before = Some(fall);
-            falls.push(fall);
+            columns.extend([over, fall]);
         }
-        for column in overs.into_iter().chain(falls) {
+        for column in columns {
             program.least.push([(column, -1.0)], 0.0);
         }
     }
@@ -180,12 +255,13 @@ impl Scenarios {
     ) -> (f64, Vec<f64>) {
         let n = self.periods();
         let of = |position: usize| outcome.least[layout.first_row + position].max(0.0);
-        let combined = |shares: Vec<f64>| -> Vec<f64> {
-            (-self.returns.tr_mul(&DVector::from_vec(shares))).iter().copied().collect()
-        };
+        let combined = |shares: Vec<f64>| self.combined(shares);
         match self.measure {
             Measure::TailLoss(tail) => {
-                let shares = (0..n).map(of).collect();
+                let mut shares = vec![0.0; n];
+                for (position, period) in layout.periods.iter().enumerate() {
+                    shares[*period] = of(position);
+                }
                 (0.0, combined(capped(shares, tail)))
             }
             Measure::TailDrawdown(tail) => {
@@ -200,18 +276,26 @@ impl Scenarios {
                 }
                 (0.0, combined(flow))
             }
-            Measure::Below(threshold) => {
-                let slopes = self.of_portfolio(weights);
-                let slopes =
-                    slopes.iter().map(|r| 2.0 * (threshold - r).max(0.0) / n as f64).collect();
-                self.tangent(weights, combined(slopes))
-            }
+            Measure::Below(threshold) => self.tangent_below(weights, threshold),
             Measure::Growth => {
                 let slopes = self.of_portfolio(weights);
                 let slopes = slopes.iter().map(|r| 1.0 / (1.0 + r) / n as f64).collect();
                 self.tangent(weights, combined(slopes))
             }
         }
+    }
+
+    /// Minus the returns of the assets, summed with shares of the periods.
+    fn combined(&self, shares: Vec<f64>) -> Vec<f64> {
+        (-self.returns.tr_mul(&DVector::from_vec(shares))).iter().copied().collect()
+    }
+
+    /// The tangent of a semivariance.
+    pub(super) fn tangent_below(&self, weights: &[f64], threshold: f64) -> (f64, Vec<f64>) {
+        let n = self.periods() as f64;
+        let returns = self.of_portfolio(weights);
+        let slopes = returns.iter().map(|r| 2.0 * (threshold - r).max(0.0) / n).collect();
+        self.tangent(weights, self.combined(slopes))
     }
 
     fn tangent(&self, weights: &[f64], gradient: Vec<f64>) -> (f64, Vec<f64>) {

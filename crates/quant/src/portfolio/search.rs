@@ -68,6 +68,8 @@ pub(super) struct Found {
     pub(super) iterations: u32,
     pub(super) gap: f64,
     pub(super) violation: f64,
+    /// Multipliers of the set's rows, then of the balls.
+    pub(super) multipliers: Vec<f64>,
 }
 
 /// How the solver is set for one attempt.
@@ -80,19 +82,20 @@ struct Attempt {
 }
 
 /// What the solver gave for a working set.
-struct Candidate {
-    weights: Vec<f64>,
-    status: SolverStatus,
+pub(super) struct Candidate {
+    pub(super) weights: Vec<f64>,
+    pub(super) status: SolverStatus,
     /// Multipliers of the set's rows, then of the balls.
-    multipliers: Vec<f64>,
+    pub(super) multipliers: Vec<f64>,
     /// A linear function below the objective, where the solver gave one.
-    minorant: Option<(f64, Vec<f64>)>,
+    pub(super) minorant: Option<(f64, Vec<f64>)>,
 }
 
 /// A candidate and how far it may be from the best.
-struct Proof {
-    gap: f64,
+pub(super) struct Proof {
+    pub(super) gap: f64,
     violation: f64,
+    multipliers: Vec<f64>,
     /// What a unit of each asset costs at the margin.
     prices: Vec<f64>,
 }
@@ -106,6 +109,11 @@ impl Search<'_> {
         if let Some(found) = self.only_point()? {
             return Ok(found);
         }
+        if let Goal::Scenarios(scenarios) = &self.goal
+            && let Some(threshold) = scenarios.threshold()
+        {
+            return self.below(scenarios, threshold);
+        }
         let mut last = (SolverStatus::Failed, f64::INFINITY);
         if let Some((candidate, iterations)) = self.direct() {
             self.refuse_riskless(&candidate.weights)?;
@@ -116,6 +124,7 @@ impl Search<'_> {
         }
         let universe = self.universe();
         let mut working = self.first_working_set(&universe);
+        let mut periods = self.first_periods();
         let mut iterations = 0;
         let mut attempts = vec![
             Attempt { rescale: 1.0, tolerance: 1e-8 },
@@ -123,7 +132,7 @@ impl Search<'_> {
         ];
         attempts.reverse();
         while let Some(attempt) = attempts.last().copied() {
-            let (candidate, spent) = self.attempt(&working, attempt);
+            let (candidate, spent) = self.attempt(&working, &periods, attempt);
             iterations += spent;
             if let Some(candidate) = &candidate {
                 self.refuse_riskless(&candidate.weights)?;
@@ -134,8 +143,13 @@ impl Search<'_> {
                         return Ok(candidate.found(iterations, &proof));
                     }
                 }
-                if working.len() < universe.len() {
-                    self.grow(&mut working, &universe, (candidate, &proof.prices));
+                let is_longer = match &self.goal {
+                    Goal::Scenarios(s) => s.grow(&mut periods, &candidate.weights),
+                    _ => false,
+                };
+                let margin = self.margin(&universe, candidate, &proof.prices);
+                let is_wider = self.grow(&mut working, &universe, (margin, &proof.prices));
+                if is_longer || is_wider {
                     continue;
                 }
                 // The scale of the answer is worth an attempt when it is far from the usual one.
@@ -146,6 +160,7 @@ impl Search<'_> {
                 }
             } else if working.len() < universe.len() {
                 working.clone_from(&universe);
+                periods = self.all_periods();
                 continue;
             }
             attempts.pop();
@@ -173,7 +188,8 @@ impl Search<'_> {
         if violation > VIOLATION_MAX {
             return Err(PortfolioError::NotVerified { status, gap: f64::INFINITY });
         }
-        Ok(Some(Found { weights, status, iterations, gap: 0.0, violation }))
+        let multipliers = Vec::new();
+        Ok(Some(Found { weights, status, iterations, gap: 0.0, violation, multipliers }))
     }
 
     /// Where a method without iterations over a cone exists: the largest return, and long-only
@@ -266,7 +282,7 @@ impl Search<'_> {
     ///
     /// For the ratio, `(S w)'u <= dev(w) dev(u)` gives `ratio(u)/ratio(w) <= e'u/e'w / ((S w)'u /
     /// v(w))`, so that the bound is on the difference of the two quotients.
-    fn prove(&self, candidate: &Candidate) -> Proof {
+    pub(super) fn prove(&self, candidate: &Candidate) -> Proof {
         let weights = &candidate.weights;
         let violation = self.violation(weights);
         let lifted = self.set.lift(weights);
@@ -287,7 +303,7 @@ impl Search<'_> {
                 let exposure = image(matrix, weights);
                 let (variance, excess) = (dot(&exposure, weights), dot(value, weights) - cost);
                 if excess <= 0.0 || variance <= 0.0 {
-                    return Proof { gap: f64::INFINITY, violation, prices: exposure };
+                    return Proof::failed(violation, exposure);
                 }
                 let mut gradient: Vec<f64> =
                     exposure.iter().zip(value).map(|(s, e)| s / variance - e / excess).collect();
@@ -297,7 +313,7 @@ impl Search<'_> {
             Goal::Scenarios(scenarios) => {
                 let value = scenarios.value(weights) + cost;
                 let Some((constant, gradient)) = candidate.minorant.clone() else {
-                    return Proof { gap: f64::INFINITY, violation, prices: Vec::new() };
+                    return Proof::failed(violation, vec![0.0; weights.len()]);
                 };
                 (constant, gradient, value, scenarios.floor())
             }
@@ -346,7 +362,7 @@ impl Search<'_> {
             }
         }
         let (prices, _) = set.priced(&gradient, &multipliers);
-        Proof { gap, violation, prices }
+        Proof { gap, violation, multipliers, prices }
     }
 
     /// The assets whose bounds allow a weight other than zero.
@@ -406,39 +422,68 @@ impl Search<'_> {
         }
     }
 
+    /// The periods that the solver begins with; none where there are no scenarios.
+    fn first_periods(&self) -> Vec<usize> {
+        let Goal::Scenarios(scenarios) = &self.goal else { return Vec::new() };
+        let assets = self.set.assets;
+        let share = (self.set.net.0 + self.set.net.1) / 2.0 / assets as f64;
+        scenarios.first_periods(&vec![if share > 0.0 { share } else { 1.0 }; assets])
+    }
+
+    fn all_periods(&self) -> Vec<usize> {
+        match &self.goal {
+            Goal::Scenarios(scenarios) => scenarios.all_periods(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the dearest asset that is held costs at the margin.
+    fn margin(&self, universe: &[usize], candidate: &Candidate, prices: &[f64]) -> f64 {
+        let held = universe.iter().filter(|i| candidate.weights[**i] > 1e-6);
+        held.map(|i| prices[*i]).fold(f64::NEG_INFINITY, f64::max)
+    }
+
     /// Adds the assets that cost less than what the candidate holds at the margin, at most as many
-    /// again; all of them when none does.
+    /// again; all of them when none does. Whether any was missing.
     fn grow(
         &self,
         working: &mut Vec<usize>,
         universe: &[usize],
-        (candidate, prices): (&Candidate, &[f64]),
-    ) {
-        let held = universe.iter().filter(|i| candidate.weights[**i] > 1e-6);
-        let margin = held.map(|i| prices[*i]).fold(f64::NEG_INFINITY, f64::max);
+        (margin, prices): (f64, &[f64]),
+    ) -> bool {
+        if working.len() >= universe.len() {
+            return false;
+        }
         let is_missing = |i: &usize| working.binary_search(i).is_err() && prices[*i] < margin;
         let mut missing: Vec<usize> = universe.iter().copied().filter(is_missing).collect();
         if missing.is_empty() {
             working.clear();
             working.extend(universe);
-            return;
+            return true;
         }
         missing.sort_by(|a, b| prices[*a].total_cmp(&prices[*b]));
         missing.truncate(working.len());
         working.extend(missing);
         working.sort_unstable();
+        true
     }
 
     /// Runs the solver over the working set. Whatever it ends with is only a candidate, so that a
     /// last iterate that stopped for lack of progress is looked at too.
-    fn attempt(&self, working: &[usize], attempt: Attempt) -> (Option<Candidate>, u32) {
+    fn attempt(
+        &self,
+        working: &[usize],
+        periods: &[usize],
+        attempt: Attempt,
+    ) -> (Option<Candidate>, u32) {
         let assets = self.set.assets;
         let columns: Vec<usize> =
             working.iter().copied().chain(assets..self.set.lower.len()).collect();
         let is_ratio = matches!(self.goal, Goal::Ratio { .. });
         let mut program = Conic::with_columns(columns.len() + usize::from(is_ratio));
         let multiple = is_ratio.then_some(columns.len());
-        let (unit, layout) = self.add_goal(&mut program, working, &columns, attempt.rescale);
+        let (unit, layout) =
+            self.add_goal(&mut program, (working, periods), &columns, attempt.rescale);
         let first_row = program.least.len();
         self.add_rows(&mut program, &columns, multiple);
         let Some(balls) = self.add_balls(&mut program, working, multiple) else {
@@ -478,7 +523,7 @@ impl Search<'_> {
     fn add_goal(
         &self,
         program: &mut Conic,
-        working: &[usize],
+        (working, periods): (&[usize], &[usize]),
         columns: &[usize],
         rescale: f64,
     ) -> (f64, Option<Layout>) {
@@ -517,7 +562,7 @@ impl Search<'_> {
                 return (unit, None);
             }
             Goal::Scenarios(scenarios) => {
-                let layout = scenarios.add_to(program, working);
+                let layout = scenarios.add_to(program, working, periods);
                 for (i, column) in columns.iter().enumerate() {
                     program.linear[i] += self.set.cost[*column] / unit;
                 }
@@ -611,6 +656,14 @@ impl Search<'_> {
     }
 }
 
+// === impl Proof ===
+
+impl Proof {
+    fn failed(violation: f64, prices: Vec<f64>) -> Self {
+        Self { gap: f64::INFINITY, violation, multipliers: Vec::new(), prices }
+    }
+}
+
 // === impl Candidate ===
 
 impl Candidate {
@@ -618,13 +671,14 @@ impl Candidate {
         Self { weights, status, multipliers: Vec::new(), minorant: None }
     }
 
-    fn found(&self, iterations: u32, proof: &Proof) -> Found {
+    pub(super) fn found(&self, iterations: u32, proof: &Proof) -> Found {
         Found {
             weights: self.weights.clone(),
             status: self.status,
             iterations,
             gap: proof.gap,
             violation: proof.violation,
+            multipliers: proof.multipliers.clone(),
         }
     }
 }
