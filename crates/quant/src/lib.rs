@@ -20,6 +20,7 @@
 //! * What is undefined is `None` or an error, never zero.
 //! * The same input gives the same bytes, whatever the number of threads.
 
+pub mod allocation;
 pub mod covariance;
 pub mod hierarchy;
 pub mod kelly;
@@ -28,6 +29,7 @@ pub mod portfolio;
 pub mod simulate;
 pub mod stats;
 pub mod var;
+pub mod views;
 
 #[cfg(test)]
 mod sample;
