@@ -250,8 +250,7 @@ impl Basket<'_> {
     /// one with the smallest lot, which leaves least unspent.
     fn most_dispensable(&self, except: usize) -> Option<usize> {
         // Rounded, so that assets below their targets, which all cost what they bring, are equal.
-        let price =
-            |a: usize| (self.change(a, -1.0) / self.lot_costs[a] as f64 * 1e6).round();
+        let price = |a: usize| (self.change(a, -1.0) / self.lot_costs[a] as f64 * 1e6).round();
         let held = (0..self.lots.len()).filter(|a| *a != except && self.lots[*a] > 0);
         held.min_by(|a, b| {
             price(*a).total_cmp(&price(*b)).then(self.lot_costs[*a].cmp(&self.lot_costs[*b]))

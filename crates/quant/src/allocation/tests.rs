@@ -43,7 +43,10 @@ fn what_cannot_be_allocated_is_refused_with_its_number() {
     let message = |weights: &[f64], costs: &[u64], cash| {
         allocate(weights, costs, cash).unwrap_err().to_string()
     };
-    assert_eq!(message(&[0.6, 0.6], &[1, 1], 10), "the weights sum to 1.2; they must sum to 1, or less where cash is to be kept");
+    assert_eq!(
+        message(&[0.6, 0.6], &[1, 1], 10),
+        "the weights sum to 1.2; they must sum to 1, or less where cash is to be kept"
+    );
     assert_eq!(message(&[-0.1], &[1], 10), "weights[0] is -0.1; it must be between 0 and 1");
     assert!(message(&[f64::NAN], &[1], 10).starts_with("weights[0] is NaN"));
     assert!(message(&[f64::INFINITY], &[1], 10).starts_with("weights[0] is inf"));

@@ -86,7 +86,12 @@ impl BlockedCholesky {
                 *value -= known * entry;
             }
         }
-        for j in (0..n).rev() {
+        self.solve_transposed(b);
+    }
+
+    /// Solves `L' x = b` in place.
+    pub(crate) fn solve_transposed(&self, b: &mut [f64]) {
+        for j in (0..b.len()).rev() {
             let column = self.lower.column(j);
             let sum: f64 =
                 b[j + 1..].iter().zip(&column.as_slice()[j + 1..]).map(|(x, l)| x * l).sum();

@@ -34,12 +34,16 @@ impl<'a> Ball<'a> {
         form(self.matrix, &shifted(weights, self.centre.as_ref())).sqrt() - self.radius
     }
 
-    /// The half-space that holds the ball and touches it in the direction of the weights: by
-    /// Cauchy & Schwarz, `d'S(u - c) / sqrt(d'S d)` is at most the deviation of `u - c`.
+    /// The half-space that holds the ball and touches it in the direction of the weights.
     pub(super) fn cut(&self, weights: &[f64]) -> Row {
-        let own = shifted(weights, self.centre.as_ref());
-        let exposure = image(self.matrix, &own);
-        let deviation = dot(&exposure, &own).max(0.0).sqrt();
+        self.cut_towards(&shifted(weights, self.centre.as_ref()))
+    }
+
+    /// The half-space that holds the ball and touches it in a direction `d`: by Cauchy & Schwarz,
+    /// `d'S(u - c) / sqrt(d'S d)` is at most the deviation of `u - c`.
+    pub(super) fn cut_towards(&self, direction: &[f64]) -> Row {
+        let exposure = image(self.matrix, direction);
+        let deviation = dot(&exposure, direction).max(0.0).sqrt();
         if deviation <= 0.0 {
             return Row { entries: Vec::new(), limit: self.radius, constraint: None };
         }
@@ -52,15 +56,33 @@ impl<'a> Ball<'a> {
         }
     }
 
-    /// The cone `(radius k, L'(w - k centre))` over its size; `None` when there is no factor.
-    pub(super) fn rows(&self, working: &[usize], multiple: Option<usize>) -> Option<Rows> {
+    /// The direction that the solver's multipliers of the cone stand for: they say better than the
+    /// weights, to which the objective is blind to first order, where the ball is touched.
+    pub(super) fn direction(&self, working: &[usize], multipliers: &[f64]) -> Option<Vec<f64>> {
+        let factor = self.factor(working)?;
+        let mut own: Vec<f64> = multipliers.iter().skip(1).map(|z| -z).collect();
+        factor.solve_transposed(&mut own);
+        let mut direction = vec![0.0; self.matrix.nrows()];
+        for (asset, value) in working.iter().zip(own) {
+            direction[*asset] = value;
+        }
+        direction.iter().all(|v| v.is_finite()).then_some(direction)
+    }
+
+    fn factor(&self, working: &[usize]) -> Option<BlockedCholesky> {
         let n = working.len();
         let floor = RIDGE * self.matrix.trace() / self.matrix.nrows() as f64;
         let ridged = DMatrix::from_fn(n, n, |i, j| {
             let entry = self.matrix[(working[i], working[j])];
             if i == j { entry * (1.0 + RIDGE) + floor } else { entry }
         });
-        let factor = BlockedCholesky::try_new(ridged, 0.0).ok()?;
+        BlockedCholesky::try_new(ridged, 0.0).ok()
+    }
+
+    /// The cone `(radius k, L'(w - k centre))` over its size; `None` when there is no factor.
+    pub(super) fn rows(&self, working: &[usize], multiple: Option<usize>) -> Option<Rows> {
+        let n = working.len();
+        let factor = self.factor(working)?;
         let (lower, size) = (factor.lower(), self.size());
         let mut rows = Rows::default();
         let radius = self.radius / size;

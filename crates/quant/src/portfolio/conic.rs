@@ -3,8 +3,8 @@
 use clarabel::{
     algebra::CscMatrix,
     solver::{
-        DefaultSettings, DefaultSolver, ExponentialConeT, IPSolver, NonnegativeConeT,
-        SecondOrderConeT, SolverStatus as Ended, SupportedConeT, ZeroConeT,
+        DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SecondOrderConeT,
+        SolverStatus as Ended, SupportedConeT, ZeroConeT,
     },
 };
 
@@ -17,7 +17,7 @@ pub(super) struct Rows {
     limits: Vec<f64>,
 }
 
-/// `x'Px/2 + q'x` over equalities, inequalities, second-order and exponential cones.
+/// `x'Px/2 + q'x` over equalities, inequalities and second-order cones.
 #[derive(Default)]
 pub(super) struct Conic {
     /// The upper triangle of `P`: row, column, value.
@@ -26,8 +26,6 @@ pub(super) struct Conic {
     pub(super) equal: Rows,
     pub(super) least: Rows,
     pub(super) second_order: Vec<Rows>,
-    /// Three rows a cone: `y exp(x / y) <= z`.
-    pub(super) exponential: Rows,
 }
 
 /// What the solver ended with.
@@ -37,8 +35,8 @@ pub(super) struct Outcome {
     pub(super) x: Vec<f64>,
     /// Multipliers of the inequalities.
     pub(super) least: Vec<f64>,
-    /// The first multiplier of each second-order cone.
-    pub(super) second_order: Vec<f64>,
+    /// Multipliers of each second-order cone.
+    pub(super) second_order: Vec<Vec<f64>>,
 }
 
 // === impl Rows ===
@@ -81,12 +79,10 @@ impl Conic {
         let mut cones: Vec<SupportedConeT<f64>> =
             vec![ZeroConeT(equalities), NonnegativeConeT(inequalities)];
         cones.extend(self.second_order.iter().map(|rows| SecondOrderConeT(rows.len())));
-        cones.extend((0..self.exponential.len() / 3).map(|_| ExponentialConeT()));
         let sizes: Vec<usize> = self.second_order.iter().map(Rows::len).collect();
         let p = triplets(columns, columns, self.quadratic);
         let mut parts = vec![self.equal, self.least];
         parts.extend(self.second_order);
-        parts.push(self.exponential);
         let (mut entries, mut limits) = (Vec::new(), Vec::new());
         for part in parts {
             let offset = limits.len();
@@ -118,7 +114,7 @@ impl Conic {
         let mut at = equalities + inequalities;
         let mut second_order = Vec::new();
         for size in sizes {
-            second_order.push(solution.z[at]);
+            second_order.push(solution.z[at..at + size].to_vec());
             at += size;
         }
         Some(Outcome {

@@ -22,7 +22,6 @@
 //! * Cardinality is kept by a heuristic, and the solution says so.
 
 mod ball;
-mod below;
 mod cardinality;
 mod conflict;
 mod conic;
@@ -36,6 +35,7 @@ mod problem;
 mod risk_budget;
 mod scenarios;
 mod search;
+mod smooth;
 
 pub use crate::covariance::ASSETS_MAX;
 pub use cardinality::Cardinality;

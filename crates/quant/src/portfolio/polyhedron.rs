@@ -71,10 +71,12 @@ impl Polyhedron {
             set.limit(columns, turnover.two_sided_max(), Constraint::TurnoverMax(turnover.max));
         }
         if let Some(costs) = &constraints.costs {
-            for (asset, from) in costs.from.iter().enumerate() {
-                let (rise, fall) = (costs.buy[asset], costs.sell[asset]);
+            // Columns are of the size of weights, whatever the rates are.
+            let unit = costs.buy.iter().chain(&costs.sell).fold(0.0_f64, |a, r| a.max(*r));
+            for (asset, from) in costs.from.iter().enumerate().filter(|_| unit > 0.0) {
+                let (rise, fall) = (costs.buy[asset] / unit, costs.sell[asset] / unit);
                 let column = set.hinge(Hinge { asset, from: *from, rise, fall });
-                set.cost[column] = 1.0;
+                set.cost[column] = unit;
             }
         }
         if let (Some(target), Some(mean)) = (constraints.return_min, mean) {

@@ -10,7 +10,7 @@ use super::{
     estimates::dot,
     polyhedron::Polyhedron,
     scenarios::{Measure, Scenarios},
-    search::{Ball, Found, Goal, Search, form},
+    search::{Accuracy, Ball, Found, Goal, Search, form},
 };
 use crate::{
     covariance::{CovarianceError, CovarianceEstimator, Repair},
@@ -222,6 +222,7 @@ impl Problem<'_> {
             goal: self.goal(estimates, &mean)?,
             mean: Some(&mean),
             variance_scale: estimates.map_or(0.0, mean_variance),
+            accuracy: Accuracy::PROVED,
             set,
         };
         let found = self.check_ratio(&search, &mean).and_then(|()| search.run());
@@ -232,7 +233,6 @@ impl Problem<'_> {
                 if let Some(conflict) = conflict::find(&self.constraints, &mean, matrix) {
                     return Err(PortfolioError::Infeasible { conflict });
                 }
-                self.check_ruin()?;
                 Err(PortfolioError::NotVerified { status, gap })
             }
             Err(error) => Err(error),
@@ -419,33 +419,11 @@ impl Problem<'_> {
             goal: Goal::Quadratic { matrix: None, weight: 0.0, centre: None, value },
             mean: search.mean,
             variance_scale: search.variance_scale,
+            accuracy: Accuracy::PROVED,
         };
         let best = -largest.value(&largest.run()?.weights);
         if best <= 0.0 {
             return Err(PortfolioError::ConstraintsBelowRiskFree { best, risk_free });
-        }
-        Ok(())
-    }
-
-    /// Refuses growth that no portfolio has: where even the least worst loss takes everything.
-    fn check_ruin(&self) -> Result<(), PortfolioError> {
-        let (Objective::MaximumGrowth, Some(scenarios)) = (&self.objective, self.inputs.scenarios)
-        else {
-            return Ok(());
-        };
-        let worst = Measure::TailLoss(1.0 / scenarios.period_count() as f64);
-        let mean = self.inputs.mean()?;
-        let search = Search {
-            set: Polyhedron::of(&self.constraints, Some(&mean)),
-            balls: Vec::new(),
-            goal: Goal::Scenarios(Scenarios::of(scenarios, worst, false)),
-            mean: Some(&mean),
-            variance_scale: 0.0,
-        };
-        let Ok(found) = search.run() else { return Ok(()) };
-        let worst_loss = search.value(&found.weights);
-        if worst_loss >= 1.0 - 1e-6 {
-            return Err(PortfolioError::Ruinous { worst_loss });
         }
         Ok(())
     }

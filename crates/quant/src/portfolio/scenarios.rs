@@ -32,12 +32,21 @@ pub(super) enum Measure {
 }
 
 /// A measure over scenarios, to be minimised.
+#[derive(Clone)]
 pub(super) struct Scenarios {
     /// A row a period, a column an asset.
     returns: DMatrix<f64>,
     measure: Measure,
     /// The root of the mean square return.
     pub(super) scale: f64,
+}
+
+/// `weight w'M w - value'w`, which has the value, slope and curvature of a measure at some weights,
+/// but for a constant.
+pub(super) struct Model {
+    pub(super) matrix: DMatrix<f64>,
+    pub(super) weight: f64,
+    pub(super) value: Vec<f64>,
 }
 
 /// Where the solver holds what belongs to scenarios.
@@ -65,7 +74,7 @@ impl Scenarios {
         Self { returns: matrix, measure, scale }
     }
 
-    fn periods(&self) -> usize {
+    pub(super) fn periods(&self) -> usize {
         self.returns.nrows()
     }
 
@@ -102,30 +111,47 @@ impl Scenarios {
         periods
     }
 
-    /// The threshold of a semivariance.
-    pub(super) fn threshold(&self) -> Option<f64> {
-        match self.measure {
-            Measure::Below(threshold) => Some(threshold),
-            _ => None,
-        }
+    /// The same scenarios under another measure.
+    pub(super) fn under(&self, measure: Measure) -> Self {
+        Self { measure, ..self.clone() }
     }
 
-    /// The periods in which a portfolio is below the threshold, and the semivariance of portfolios
-    /// that are below it in just these, as `w'Q w - q'w` and a constant.
-    pub(super) fn below(&self, weights: &[f64], threshold: f64) -> (Vec<bool>, DMatrix<f64>, Vec<f64>) {
+    /// Whether tangents and models stand for the measure, so that no cone is needed.
+    pub(super) fn is_smooth(&self) -> bool {
+        matches!(self.measure, Measure::Below(_) | Measure::Growth)
+    }
+
+    pub(super) fn is_growth(&self) -> bool {
+        self.measure == Measure::Growth
+    }
+
+    /// A quadratic model of a smooth measure: for a semivariance that of portfolios which fall
+    /// short in the same periods, for growth the second-order expansion.
+    pub(super) fn model(&self, weights: &[f64]) -> Model {
         let n = self.periods() as f64;
-        let is_below: Vec<bool> =
-            self.of_portfolio(weights).iter().map(|r| *r < threshold).collect();
-        let count = is_below.iter().filter(|b| **b).count();
-        let mut rows = DMatrix::zeros(count, self.returns.ncols());
-        for (mut to, from) in rows.column_iter_mut().zip(self.returns.column_iter()) {
-            let kept = from.iter().zip(&is_below).filter(|(_, below)| **below);
-            for (slot, (value, _)) in to.iter_mut().zip(kept) {
-                *slot = *value;
-            }
+        let returns = self.of_portfolio(weights);
+        let threshold = match self.measure {
+            Measure::Below(threshold) => threshold,
+            _ => f64::INFINITY,
+        };
+        let kept: Vec<usize> = (0..returns.len()).filter(|t| returns[*t] < threshold).collect();
+        let is_growth = self.is_growth();
+        let wealth = |t: usize| if is_growth { 1.0 + returns[t] } else { 1.0 };
+        let rows = DMatrix::from_fn(kept.len(), weights.len(), |i, asset| {
+            self.returns[(kept[i], asset)] / wealth(kept[i])
+        });
+        let matrix = gram(&rows) / n;
+        if !is_growth {
+            let value = rows.column_iter().map(|c| 2.0 * threshold * c.sum() / n).collect();
+            return Model { matrix, weight: 1.0, value };
         }
-        let linear = rows.column_iter().map(|c| 2.0 * threshold * c.sum() / n).collect();
-        (is_below, gram(&rows) / n, linear)
+        // With x = r'w / (1 + r'w), the slope is -r / (1 + r'w) and the curvature its square.
+        let pull =
+            DVector::from_iterator(kept.len(), kept.iter().map(|t| returns[*t] / wealth(*t)));
+        let pulled = rows.tr_mul(&pull) / n;
+        let slopes = rows.column_iter().map(|c| c.sum() / n);
+        let value = pulled.iter().zip(slopes).map(|(p, s)| p + s).collect();
+        Model { matrix, weight: 0.5, value }
     }
 
     /// The returns of a portfolio.
@@ -184,17 +210,7 @@ impl Scenarios {
             Measure::TailLoss(tail) => self.add_losses(program, working, (tail, periods)),
             Measure::TailDrawdown(tail) => self.add_drawdowns(program, working, tail),
             // Solved as a sequence of quadratic programs, which never comes here.
-            Measure::Below(_) => {}
-            Measure::Growth => {
-                let n = self.periods() as f64;
-                for t in 0..self.periods() {
-                    let growth = program.column(-1.0 / n / self.scale);
-                    program.exponential.push([(growth, -1.0)], 0.0);
-                    program.exponential.push([], 1.0);
-                    let row = working.iter().enumerate();
-                    program.exponential.push(row.map(|(i, a)| (i, -self.returns[(t, *a)])), 1.0);
-                }
-            }
+            Measure::Below(_) | Measure::Growth => {}
         }
         Layout { first_row, periods: periods.to_vec() }
     }
@@ -205,12 +221,7 @@ impl Scenarios {
     }
 
     /// `loss - threshold <= over`, in some periods: that others are below is left to the proof.
-    fn add_losses(
-        &self,
-        program: &mut Conic,
-        working: &[usize],
-        (tail, periods): (f64, &[usize]),
-    ) {
+    fn add_losses(&self, program: &mut Conic, working: &[usize], (tail, periods): (f64, &[usize])) {
         let threshold = program.column(1.0);
         let price = 1.0 / (tail * self.periods() as f64);
         let mut overs = Vec::with_capacity(periods.len());
@@ -276,12 +287,7 @@ impl Scenarios {
                 }
                 (0.0, combined(flow))
             }
-            Measure::Below(threshold) => self.tangent_below(weights, threshold),
-            Measure::Growth => {
-                let slopes = self.of_portfolio(weights);
-                let slopes = slopes.iter().map(|r| 1.0 / (1.0 + r) / n as f64).collect();
-                self.tangent(weights, combined(slopes))
-            }
+            Measure::Below(_) | Measure::Growth => self.tangent(weights),
         }
     }
 
@@ -290,17 +296,17 @@ impl Scenarios {
         (-self.returns.tr_mul(&DVector::from_vec(shares))).iter().copied().collect()
     }
 
-    /// The tangent of a semivariance.
-    pub(super) fn tangent_below(&self, weights: &[f64], threshold: f64) -> (f64, Vec<f64>) {
+    /// The tangent of a smooth measure: its constant and its gradient.
+    pub(super) fn tangent(&self, weights: &[f64]) -> (f64, Vec<f64>) {
         let n = self.periods() as f64;
         let returns = self.of_portfolio(weights);
-        let slopes = returns.iter().map(|r| 2.0 * (threshold - r).max(0.0) / n).collect();
-        self.tangent(weights, self.combined(slopes))
-    }
-
-    fn tangent(&self, weights: &[f64], gradient: Vec<f64>) -> (f64, Vec<f64>) {
-        let slope: f64 = gradient.iter().zip(weights).map(|(g, w)| g * w).sum();
-        (self.value(weights) - slope, gradient)
+        let slope = |r: &f64| match self.measure {
+            Measure::Below(threshold) => 2.0 * (threshold - r).max(0.0) / n,
+            _ => 1.0 / (1.0 + r) / n,
+        };
+        let gradient = self.combined(returns.iter().map(slope).collect());
+        let along: f64 = gradient.iter().zip(weights).map(|(g, w)| g * w).sum();
+        (self.value(weights) - along, gradient)
     }
 }
 

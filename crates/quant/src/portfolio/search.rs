@@ -8,7 +8,7 @@
 use nalgebra::DMatrix;
 
 use super::{
-    Constraint, GAP_MAX, PortfolioError, SolverStatus, VIOLATION_MAX,
+    Constraint, GAP_MAX, PortfolioError, SolverStatus, VIOLATION_MAX, WEIGHT_TOLERANCE,
     conic::Conic,
     estimates::dot,
     nonnegative,
@@ -59,6 +59,15 @@ pub(super) struct Search<'a> {
     pub(super) mean: Option<&'a [f64]>,
     /// Mean variance of the assets, where there is a covariance.
     pub(super) variance_scale: f64,
+    /// When to stop.
+    pub(super) accuracy: Accuracy,
+}
+
+/// The gap that ends a search, and the one that is accepted where no attempt comes closer.
+#[derive(Clone, Copy)]
+pub(super) struct Accuracy {
+    goal: f64,
+    accepted: f64,
 }
 
 /// What was found and proved.
@@ -70,6 +79,8 @@ pub(super) struct Found {
     pub(super) violation: f64,
     /// Multipliers of the set's rows, then of the balls.
     pub(super) multipliers: Vec<f64>,
+    /// Where each ball is touched, where the solver said so.
+    pub(super) directions: Vec<Vec<f64>>,
 }
 
 /// How the solver is set for one attempt.
@@ -87,6 +98,8 @@ pub(super) struct Candidate {
     pub(super) status: SolverStatus,
     /// Multipliers of the set's rows, then of the balls.
     pub(super) multipliers: Vec<f64>,
+    /// Where each ball is touched, where the solver said so.
+    pub(super) directions: Vec<Vec<f64>>,
     /// A linear function below the objective, where the solver gave one.
     pub(super) minorant: Option<(f64, Vec<f64>)>,
 }
@@ -100,6 +113,15 @@ pub(super) struct Proof {
     prices: Vec<f64>,
 }
 
+// === impl Accuracy ===
+
+impl Accuracy {
+    /// The one that solutions are given with.
+    pub(super) const PROVED: Self = Self { goal: GAP_MAX, accepted: GAP_MAX };
+    /// For a step of a search that has a proof of its own.
+    pub(super) const STEP: Self = Self { goal: 1e-3 * GAP_MAX, accepted: 1e-2 };
+}
+
 // === impl Search ===
 
 impl Search<'_> {
@@ -110,15 +132,14 @@ impl Search<'_> {
             return Ok(found);
         }
         if let Goal::Scenarios(scenarios) = &self.goal
-            && let Some(threshold) = scenarios.threshold()
+            && scenarios.is_smooth()
         {
-            return self.below(scenarios, threshold);
+            return self.smooth(scenarios);
         }
-        let mut last = (SolverStatus::Failed, f64::INFINITY);
         if let Some((candidate, iterations)) = self.direct() {
             self.refuse_riskless(&candidate.weights)?;
             let proof = self.prove(&candidate);
-            if proof.gap <= GAP_MAX {
+            if proof.gap <= self.accuracy.goal {
                 return Ok(candidate.found(iterations, &proof));
             }
         }
@@ -126,21 +147,24 @@ impl Search<'_> {
         let mut working = self.first_working_set(&universe);
         let mut periods = self.first_periods();
         let mut iterations = 0;
+        let mut best: Option<Found> = None;
         let mut attempts = vec![
-            Attempt { rescale: 1.0, tolerance: 1e-8 },
+            Attempt { rescale: 1.0, tolerance: 1e-12 },
             Attempt { rescale: 1.0, tolerance: 1e-11 },
+            Attempt { rescale: 1.0, tolerance: 1e-10 },
+            Attempt { rescale: 1.0, tolerance: 1e-8 },
         ];
-        attempts.reverse();
         while let Some(attempt) = attempts.last().copied() {
             let (candidate, spent) = self.attempt(&working, &periods, attempt);
             iterations += spent;
             if let Some(candidate) = &candidate {
                 self.refuse_riskless(&candidate.weights)?;
                 let proof = self.prove(candidate);
-                if proof.violation <= VIOLATION_MAX {
-                    last = (candidate.status, proof.gap);
-                    if proof.gap <= GAP_MAX {
-                        return Ok(candidate.found(iterations, &proof));
+                let is_closer = best.as_ref().is_none_or(|best| proof.gap < best.gap);
+                if proof.violation <= VIOLATION_MAX && is_closer {
+                    best = Some(candidate.found(iterations, &proof));
+                    if proof.gap <= self.accuracy.goal {
+                        break;
                     }
                 }
                 let is_longer = match &self.goal {
@@ -165,7 +189,14 @@ impl Search<'_> {
             }
             attempts.pop();
         }
-        Err(PortfolioError::NotVerified { status: last.0, gap: last.1 })
+        match best {
+            Some(best) if best.gap <= self.accuracy.accepted => Ok(best),
+            Some(best) => Err(PortfolioError::NotVerified { status: best.status, gap: best.gap }),
+            None => Err(PortfolioError::NotVerified {
+                status: SolverStatus::Failed,
+                gap: f64::INFINITY,
+            }),
+        }
     }
 
     /// The single portfolio that bounds and net exposure leave, if they leave no choice.
@@ -189,12 +220,22 @@ impl Search<'_> {
             return Err(PortfolioError::NotVerified { status, gap: f64::INFINITY });
         }
         let multipliers = Vec::new();
-        Ok(Some(Found { weights, status, iterations, gap: 0.0, violation, multipliers }))
+        let directions = Vec::new();
+        let gap = 0.0;
+        Ok(Some(Found { weights, status, iterations, gap, violation, multipliers, directions }))
     }
 
-    /// Where a method without iterations over a cone exists: the largest return, and long-only
-    /// portfolios that nothing else limits.
+    /// Where a method without iterations over a cone exists: a benchmark that the constraints
+    /// allow, the largest return, and long-only portfolios that nothing else limits.
     fn direct(&self) -> Option<(Candidate, u32)> {
+        let is_free = self.set.cost.iter().all(|c| c.abs() <= 0.0);
+        if let Goal::Quadratic { centre: Some(centre), value, .. } = &self.goal
+            && is_free
+            && value.iter().all(|v| v.abs() <= 0.0)
+            && self.holds(centre)
+        {
+            return Some((Candidate::plain(centre.clone(), SolverStatus::Direct), 0));
+        }
         if !self.set.rows.is_empty() || !self.balls.is_empty() {
             return None;
         }
@@ -270,6 +311,15 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Whether weights keep every limit.
+    fn holds(&self, weights: &[f64]) -> bool {
+        let bounds = self.set.lower.iter().zip(&self.set.upper);
+        let sum: f64 = weights.iter().sum();
+        weights.iter().zip(bounds).all(|(w, (l, u))| l <= w && w <= u)
+            && (sum - sum.clamp(self.set.net.0, self.set.net.1)).abs() <= WEIGHT_TOLERANCE
+            && self.violation(weights) <= 0.0
+    }
+
     /// How far weights are outside the rows and balls, per unit of each limit's size.
     fn violation(&self, weights: &[f64]) -> f64 {
         let lifted = self.set.lift(weights);
@@ -324,31 +374,54 @@ impl Search<'_> {
         self.conclude((constant, gradient), (value, size), candidate, violation)
     }
 
-    /// The gap of a value to a linear lower bound, with multipliers improved where they are poor.
+    /// The gap of a value to a linear lower bound: with balls cut where the solver touches them,
+    /// or where the weights do, whichever proves more.
     fn conclude(
         &self,
-        (constant, gradient): (f64, Vec<f64>),
-        (value, size): (f64, f64),
+        linear: (f64, Vec<f64>),
+        of: (f64, f64),
         candidate: &Candidate,
         violation: f64,
     ) -> Proof {
-        let mut set = self.set.clone();
-        for ball in &self.balls {
-            set.rows.push(ball.cut(&candidate.weights));
+        let at_weights: Vec<Row> =
+            self.balls.iter().map(|ball| ball.cut(&candidate.weights)).collect();
+        let proof = self.bounded(&linear, of, (candidate, at_weights), violation);
+        if candidate.directions.is_empty() || proof.gap <= GAP_MAX {
+            return proof;
         }
+        let balls = self.balls.iter().zip(&candidate.directions);
+        let at_directions = balls.map(|(ball, d)| ball.cut_towards(d)).collect();
+        let other = self.bounded(&linear, of, (candidate, at_directions), violation);
+        if other.gap < proof.gap { other } else { proof }
+    }
+
+    /// The gap with given cuts, with multipliers improved where they are poor.
+    fn bounded(
+        &self,
+        (constant, gradient): &(f64, Vec<f64>),
+        (value, size): (f64, f64),
+        (candidate, cuts): (&Candidate, Vec<Row>),
+        violation: f64,
+    ) -> Proof {
+        let mut set = self.set.clone();
+        set.rows.extend(cuts);
         let gap_at = |multipliers: &[f64]| {
-            let gap = (value - constant - set.least(&gradient, multipliers)) / size;
+            let gap = (value - constant - set.least(gradient, multipliers)) / size;
             // What is no number proves nothing.
             if gap.is_nan() { f64::INFINITY } else { gap.max(0.0) }
         };
         let mut multipliers = candidate.multipliers.clone();
         multipliers.resize(set.rows.len(), 0.0);
         let mut gap = gap_at(&multipliers);
-        for round in 0..2 {
-            if gap <= GAP_MAX || set.rows.len() > 12 {
+        // What only defines a column follows from the others.
+        let limits: Vec<usize> = (0..set.rows.len())
+            .filter(|row| *row >= self.set.rows.len() || set.rows[*row].constraint.is_some())
+            .collect();
+        for round in 0..3 {
+            if gap <= GAP_MAX || limits.len() > 12 {
                 break;
             }
-            for row in 0..set.rows.len() {
+            for row in limits.iter().copied() {
                 let with = |multiplier: f64| {
                     let mut trial = multipliers.clone();
                     trial[row] = multiplier;
@@ -361,7 +434,7 @@ impl Search<'_> {
                 }
             }
         }
-        let (prices, _) = set.priced(&gradient, &multipliers);
+        let (prices, _) = set.priced(gradient, &multipliers);
         Proof { gap, violation, multipliers, prices }
     }
 
@@ -507,7 +580,12 @@ impl Search<'_> {
             _ => unit,
         };
         let rows = outcome.least[first_row..].iter().take(self.set.rows.len());
-        let of_balls = outcome.second_order.iter().zip(&balls).map(|(z, scale)| z / scale);
+        let cones = outcome.second_order.iter();
+        let of_balls = cones.clone().zip(&balls).map(|(z, scale)| z[0] / scale);
+        let directions = self.balls.iter().zip(cones);
+        let directions: Option<Vec<Vec<f64>>> =
+            directions.map(|(ball, z)| ball.direction(working, z)).collect();
+        let directions = directions.unwrap_or_default();
         let multipliers = rows.copied().chain(of_balls).map(|z| z * unit).collect();
         let minorant = match (&self.goal, &layout) {
             (Goal::Scenarios(scenarios), Some(layout)) => {
@@ -516,7 +594,8 @@ impl Search<'_> {
             _ => None,
         };
         let status = outcome.status;
-        (Some(Candidate { weights, status, multipliers, minorant }), outcome.iterations)
+        let found = Candidate { weights, status, multipliers, directions, minorant };
+        (Some(found), outcome.iterations)
     }
 
     /// Adds the objective; gives the unit it was divided by, and where scenarios stand.
@@ -668,7 +747,8 @@ impl Proof {
 
 impl Candidate {
     fn plain(weights: Vec<f64>, status: SolverStatus) -> Self {
-        Self { weights, status, multipliers: Vec::new(), minorant: None }
+        let (multipliers, directions) = (Vec::new(), Vec::new());
+        Self { weights, status, multipliers, directions, minorant: None }
     }
 
     pub(super) fn found(&self, iterations: u32, proof: &Proof) -> Found {
@@ -679,6 +759,7 @@ impl Candidate {
             gap: proof.gap,
             violation: proof.violation,
             multipliers: proof.multipliers.clone(),
+            directions: self.directions.clone(),
         }
     }
 }

@@ -170,8 +170,7 @@ pub fn black_litterman(
     let prior = prior.mean(matrix)?;
     check_views(views, assets)?;
     let (kept, omega) = uncertainty.matrix(views, matrix, tau)?;
-    let loadings =
-        DMatrix::from_fn(kept.len(), assets, |k, asset| views[kept[k]].loadings[asset]);
+    let loadings = DMatrix::from_fn(kept.len(), assets, |k, asset| views[kept[k]].loadings[asset]);
     let uncertain = matrix * tau;
     // P tau S, and what the views' returns vary by.
     let cross = &loadings * &uncertain;

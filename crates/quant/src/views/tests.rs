@@ -79,7 +79,8 @@ fn certainty_is_met_exactly_and_no_confidence_changes_nothing() {
     let half = take(&Uncertainty::Confidences(vec![0.5, 0.5])).unwrap();
     let same = take(&Uncertainty::Proportional).unwrap();
     near(half.estimates.mean()[1], same.estimates.mean()[1], 1e-12);
-    let without = black_litterman(&covariance(), &market(), (&[], &Uncertainty::Proportional), 0.05);
+    let without =
+        black_litterman(&covariance(), &market(), (&[], &Uncertainty::Proportional), 0.05);
     assert_eq!(without.unwrap().estimates.mean(), none.prior);
 }
 
@@ -90,9 +91,13 @@ fn what_cannot_be_a_view_is_refused_with_its_number() {
         message(Uncertainty::Confidences(vec![0.5, 1.5])),
         "confidence of view 1 is 1.5; it must be between 0 and 1"
     );
-    assert!(message(Uncertainty::Confidences(vec![f64::NAN, 1.0])).starts_with("confidence of view 0"));
+    assert!(
+        message(Uncertainty::Confidences(vec![f64::NAN, 1.0])).starts_with("confidence of view 0")
+    );
     assert_eq!(message(Uncertainty::Variances(vec![1.0])), "variance has 1 entries; 2 are needed");
-    assert!(message(Uncertainty::Variances(vec![1.0, -1.0])).starts_with("variance of view 1 is -1"));
+    assert!(
+        message(Uncertainty::Variances(vec![1.0, -1.0])).starts_with("variance of view 1 is -1")
+    );
     let indefinite = Uncertainty::Covariance(vec![vec![1.0, 2.0], vec![2.0, 1.0]]);
     assert!(message(indefinite).starts_with("the covariance matrix is not positive"));
     let of = |views: Vec<View>, prior: &Prior, tau| {
@@ -105,9 +110,16 @@ fn what_cannot_be_a_view_is_refused_with_its_number() {
         taken.unwrap_err().to_string()
     };
     let view = |loadings: Vec<f64>, expected_return| View { loadings, expected_return };
-    assert_eq!(of(vec![view(vec![0.0; 5], 0.1)], &market(), 0.05), "view 0 has no loading on any asset");
-    assert!(of(vec![view(vec![1.0; 4], 0.1)], &market(), 0.05).starts_with("loadings has 4 entries"));
-    assert!(of(vec![view(vec![1.0; 5], f64::INFINITY)], &market(), 0.05).contains("must be finite"));
+    assert_eq!(
+        of(vec![view(vec![0.0; 5], 0.1)], &market(), 0.05),
+        "view 0 has no loading on any asset"
+    );
+    assert!(
+        of(vec![view(vec![1.0; 4], 0.1)], &market(), 0.05).starts_with("loadings has 4 entries")
+    );
+    assert!(
+        of(vec![view(vec![1.0; 5], f64::INFINITY)], &market(), 0.05).contains("must be finite")
+    );
     assert_eq!(of(views(), &market(), 0.0), "tau 0 must be positive and finite");
     let twice = vec![views().remove(0), views().remove(0)];
     assert!(of(twice, &market(), 0.05).starts_with("view 1 has no uncertainty"));
