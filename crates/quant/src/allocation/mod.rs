@@ -20,8 +20,8 @@ pub const ASSETS_MAX: usize = 2_000;
 pub const CASH_MAX: u64 = 1 << 53;
 /// How far weights may be above one in sum.
 const SUM_TOLERANCE: f64 = 1e-9;
-/// Improvements, at most; each brings the portfolio closer.
-const MOVES_MAX: u32 = 1_000;
+/// Sweeps over all assets, at most; each improvement of one brings the portfolio closer.
+const SWEEPS_MAX: u32 = 100;
 
 /// Why lots cannot be allocated.
 #[derive(Clone, Copy, Debug, Error, PartialEq)]
@@ -81,10 +81,11 @@ pub struct Allocation {
 }
 
 /// Lots under way to their targets.
+#[derive(Clone)]
 struct Basket<'a> {
     lot_costs: &'a [u64],
     /// What each asset should cost, in minor units.
-    targets: Vec<f64>,
+    targets: &'a [f64],
     /// What should be left.
     cash_target: f64,
     lots: Vec<u64>,
@@ -108,12 +109,16 @@ pub fn allocate(
     let targets: Vec<f64> = weights.iter().map(|w| w * whole).collect();
     let cash_target = (whole - targets.iter().sum::<f64>()).max(0.0);
     let lots = vec![0; weights.len()];
-    let mut basket = Basket { lot_costs, targets, cash_target, lots, left: cash };
+    let mut basket = Basket { lot_costs, targets: &targets, cash_target, lots, left: cash };
     basket.fill();
     let distance_of_remainders = basket.distance() / whole;
     let mut moves = 0;
-    while moves < MOVES_MAX && basket.improve() {
-        moves += 1;
+    for _ in 0..SWEEPS_MAX {
+        let made = basket.sweep();
+        moves += made;
+        if made == 0 {
+            break;
+        }
     }
     let costs: Vec<u64> = basket.lots.iter().zip(lot_costs).map(|(l, c)| l * c).collect();
     Ok(Allocation {
@@ -187,11 +192,7 @@ impl Basket<'_> {
 
     /// How far assets and cash are from their targets, in minor units.
     fn distance(&self) -> f64 {
-        self.distance_to(&self.targets)
-    }
-
-    fn distance_to(&self, targets: &[f64]) -> f64 {
-        let assets = (0..self.lots.len()).map(|a| (self.value(a) - targets[a]).abs());
+        let assets = (0..self.lots.len()).map(|a| (self.value(a) - self.targets[a]).abs());
         assets.sum::<f64>() + (self.left as f64 - self.cash_target).abs()
     }
 
@@ -203,30 +204,29 @@ impl Basket<'_> {
     }
 
     /// Tries one lot more and one less of each asset, each settled with what the others can best
-    /// spare or use; takes the best if it comes closer.
-    fn improve(&mut self) -> bool {
-        // Half a minor unit is less than any change that is one.
-        let now = self.distance() - 0.5;
-        let mut best: Option<(f64, Vec<u64>, u64)> = None;
+    /// spare or use, and keeps what comes closer; how often that was.
+    fn sweep(&mut self) -> u32 {
+        let mut moves = 0;
         for asset in 0..self.lots.len() {
             for is_purchase in [true, false] {
-                let Some((lots, left)) = self.settled(asset, is_purchase) else { continue };
-                let trial = Basket { lots, left, targets: Vec::new(), ..*self };
-                let distance = trial.distance_to(&self.targets);
-                if distance < best.as_ref().map_or(now, |b| b.0) {
-                    best = Some((distance, trial.lots, left));
+                let Some(lots) = self.settled(asset, is_purchase) else { continue };
+                let before = self.distance();
+                let old = std::mem::replace(self, lots);
+                // Half a minor unit is less than any change that is one.
+                if self.distance() < before - 0.5 {
+                    moves += 1;
+                } else {
+                    *self = old;
                 }
             }
         }
-        let Some((_, lots, left)) = best else { return false };
-        (self.lots, self.left) = (lots, left);
-        true
+        moves
     }
 
     /// The lots after a change of one asset: others are sold, the most dispensable for what they
     /// bring first, until it is paid; then whatever comes closer is bought.
-    fn settled(&self, asset: usize, is_purchase: bool) -> Option<(Vec<u64>, u64)> {
-        let mut trial = Basket { lots: self.lots.clone(), targets: self.targets.clone(), ..*self };
+    fn settled(&self, asset: usize, is_purchase: bool) -> Option<Self> {
+        let mut trial = self.clone();
         if is_purchase {
             trial.lots[asset] += 1;
             while trial.left < self.lot_costs[asset] {
@@ -243,7 +243,7 @@ impl Basket<'_> {
             trial.lots[bought] += 1;
             trial.left -= self.lot_costs[bought];
         }
-        Some((trial.lots, trial.left))
+        Some(trial)
     }
 
     /// The asset of which a lot costs least distance for the money that it brings; of equals the

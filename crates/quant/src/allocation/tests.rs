@@ -19,7 +19,7 @@ fn lots_come_as_close_as_the_integer_program() {
         (vec![0.5, 0.3, 0.2], vec![400_000, 350_000, 90_000], 1_000_000, 0.24),
     ] {
         let found = allocate(&weights, &lot_costs, cash).unwrap();
-        assert!(found.distance <= expected + 1e-9, "{} {found:?}", expected);
+        assert!(found.distance <= expected + 1e-9, "{expected} {found:?}");
         assert_eq!(found.spent + found.remainder, cash);
     }
 }

@@ -5,8 +5,8 @@ use nalgebra::DMatrix;
 use super::{
     conic::Rows,
     estimates::dot,
+    goal::{Ball, form, image, shifted},
     polyhedron::Row,
-    search::{Ball, form, image, shifted},
 };
 use crate::covariance::BlockedCholesky;
 

@@ -30,7 +30,11 @@ pub(super) fn solve(problem: &Problem<'_>, most: usize) -> Result<Solution, Port
     let bounds = problem.constraints.lower.iter().zip(&problem.constraints.upper);
     let is_forced: Vec<bool> = bounds.map(|(l, u)| *l > 0.0 || *u < 0.0).collect();
     let forced = is_forced.iter().filter(|f| **f).count();
-    if most == 0 || forced > most {
+    if most == 0 {
+        let (field, rule) = ("assets_max", "at least 1");
+        return Err(PortfolioError::Limit { field, value: 0.0, rule });
+    }
+    if forced > most {
         return Err(PortfolioError::TooFewAssets { assets_max: most, forced });
     }
     let assets = relaxed.weights.len();

@@ -8,8 +8,8 @@
 use nalgebra::DMatrix;
 
 use super::{
-    Constraint, Constraints, SolverStatus, conic::Conic, constraints::WEIGHT_SIZE_MAX,
-    polyhedron::Polyhedron, search::Ball,
+    Constraint, Constraints, SolverStatus, conic::Conic, constraints::WEIGHT_SIZE_MAX, goal::Ball,
+    polyhedron::Polyhedron,
 };
 
 /// A slack above this is no rounding.

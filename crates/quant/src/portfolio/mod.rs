@@ -29,13 +29,19 @@ mod constraints;
 mod error;
 mod estimates;
 mod frontier;
+mod goal;
 mod nonnegative;
+mod objective;
 mod polyhedron;
 mod problem;
+mod program;
+mod proof;
 mod risk_budget;
 mod scenarios;
 mod search;
 mod smooth;
+mod solution;
+mod working_set;
 
 pub use crate::covariance::ASSETS_MAX;
 pub use cardinality::Cardinality;
@@ -43,8 +49,10 @@ pub use constraints::{Constraint, Constraints, Costs, Group, Tracking, Turnover,
 pub use error::PortfolioError;
 pub use estimates::{Estimates, estimate};
 pub use frontier::efficient_frontier;
-pub use problem::{Inputs, Objective, Problem, Risk, Solution, SolverStatus, Threshold};
+pub use objective::{Objective, Risk, Threshold};
+pub use problem::{Inputs, Problem};
 pub use risk_budget::{BUDGET_ERROR_MAX, RiskBudgeted, risk_budgets, risk_parity};
+pub use solution::{Solution, SolverStatus};
 
 /// The largest relative distance from the optimum that is accepted.
 pub const GAP_MAX: f64 = 1e-6;

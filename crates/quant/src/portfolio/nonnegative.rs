@@ -60,26 +60,11 @@ pub(super) fn minimum(
                 break;
             }
             // As far towards the solution as every asset stays in, and out with the first to leave.
-            let step = z
-                .iter()
-                .zip(&next)
-                .filter(|(_, n)| **n <= 0.0)
-                .map(|(z, n)| z / (z - n))
-                .fold(1.0_f64, f64::min);
-            let kept: Vec<bool> =
-                z.iter().zip(&next).map(|(z, n)| *n > 0.0 || z / (z - n) > step).collect();
-            let moved = z.iter().zip(&next).map(|(z, n)| z + step * (n - z));
-            z = moved.zip(&kept).filter(|(_, kept)| **kept).map(|(v, _)| v.max(0.0)).collect();
-            let mut rest = Held { assets: Vec::new(), rows: Vec::new() };
+            let kept = leave(&mut z, &next);
             for (asset, kept) in held.assets.iter().zip(&kept) {
                 is_held[*asset] = *kept;
-                if *kept {
-                    let row: Vec<f64> =
-                        rest.assets.iter().map(|i| correlation(*i, *asset)).collect();
-                    rest.push(*asset, &row)?;
-                }
             }
-            held = rest;
+            held = held.only(&kept, correlation)?;
             if held.assets.is_empty() {
                 return None;
             }
@@ -103,9 +88,30 @@ pub(super) fn minimum(
     Some((y, rounds))
 }
 
+/// Moves towards the next values until one reaches zero; which ones stay, in `z` only these.
+fn leave(z: &mut Vec<f64>, next: &[f64]) -> Vec<bool> {
+    let pairs = || z.iter().zip(next);
+    let step =
+        pairs().filter(|(_, n)| **n <= 0.0).map(|(z, n)| z / (z - n)).fold(1.0_f64, f64::min);
+    let kept: Vec<bool> = pairs().map(|(z, n)| *n > 0.0 || z / (z - n) > step).collect();
+    let moved: Vec<f64> = pairs().map(|(z, n)| (z + step * (n - z)).max(0.0)).collect();
+    *z = moved.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(v, _)| v).collect();
+    kept
+}
+
 // === impl Held ===
 
 impl Held {
+    /// Those that stay, with a factor of their own.
+    fn only(&self, kept: &[bool], correlation: impl Fn(usize, usize) -> f64) -> Option<Self> {
+        let mut rest = Self { assets: Vec::new(), rows: Vec::new() };
+        for (asset, _) in self.assets.iter().zip(kept).filter(|(_, kept)| **kept) {
+            let row: Vec<f64> = rest.assets.iter().map(|i| correlation(*i, *asset)).collect();
+            rest.push(*asset, &row)?;
+        }
+        Some(rest)
+    }
+
     fn push(&mut self, asset: usize, correlations: &[f64]) -> Option<()> {
         let mut row: Vec<f64> = Vec::with_capacity(correlations.len() + 1);
         for (before, entry) in self.rows.iter().zip(correlations) {

@@ -8,8 +8,9 @@
 
 use super::{
     GAP_MAX, PortfolioError, SolverStatus,
+    goal::Goal,
     scenarios::{Measure, Scenarios},
-    search::{Accuracy, Candidate, Found, Goal, Search},
+    search::{Accuracy, Candidate, Found, Search},
 };
 
 /// Steps; a handful is usual.

@@ -36,7 +36,7 @@ fn optimize(
 }
 
 fn variance(estimates: &Estimates, weights: &[f64]) -> f64 {
-    search::form(estimates.covariance().matrix(), weights)
+    goal::form(estimates.covariance().matrix(), weights)
 }
 
 #[track_caller]
@@ -530,6 +530,9 @@ fn few_assets_are_chosen_by_a_reported_heuristic() {
     let forced = Constraints { assets_max: Some(2), ..bounds(8, 0.05, 1.0) };
     let error = optimize(&estimates, &forced, MINIMUM).unwrap_err();
     assert_eq!(error, PortfolioError::TooFewAssets { assets_max: 2, forced: 8 });
+    let none = Constraints { assets_max: Some(0), ..bounds(8, 0.0, 1.0) };
+    let error = optimize(&estimates, &none, MINIMUM).unwrap_err();
+    assert_eq!(error.to_string(), "assets_max 0 must be at least 1");
 }
 
 #[test]
@@ -580,7 +583,7 @@ fn risk_parity_is_found_where_correlations_are_extreme() {
     for (assets, rho) in [(2, 0.999_999), (30, 0.9999), (3, -0.499_999), (50, 0.0)] {
         let rows: Vec<Vec<f64>> = (0..assets)
             .map(|i| {
-                let own = |i: usize| 10.0_f64.powi((i % 5) as i32 - 2);
+                let own = |i: usize| [0.01, 0.1, 1.0, 10.0, 100.0][i % 5];
                 (0..assets)
                     .map(|j| if i == j { own(i) * own(i) } else { rho * own(i) * own(j) })
                     .collect()
