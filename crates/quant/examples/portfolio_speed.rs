@@ -10,10 +10,12 @@
 use std::{error::Error, fs, path::Path, time::Instant};
 
 use quant::{
-    covariance::{self, CovarianceEstimator, Divisor, ShrinkageTarget},
+    allocation::allocate,
+    covariance::{self, CovarianceEstimator, Divisor, Noise, ShrinkageTarget, nearest_correlation},
     hierarchy::{Linkage, hierarchical_risk_parity},
     portfolio::{
-        Constraints, Inputs, Objective, Problem, Risk, Solution, Threshold, estimate, risk_parity,
+        Constraints, Inputs, Objective, Problem, Risk, Solution, Threshold, efficient_frontier,
+        estimate, risk_parity,
     },
     stats::AssetReturns,
     var::Confidence,
@@ -38,6 +40,7 @@ fn main() -> Outcome<()> {
         moments(&returns, assets)?;
         if assets <= 500 {
             tails(&returns, assets)?;
+            others(&returns, assets)?;
         }
     }
     Ok(())
@@ -111,6 +114,49 @@ fn tails(returns: &AssetReturns, assets: usize) -> Outcome<()> {
         solve(Objective::MinimumRisk(Risk::ConditionalDrawdown(confidence)))
     })?;
     timed(&format!("maximum growth {shape}"), || solve(Objective::MaximumGrowth))
+}
+
+/// What asks for eigenvalues, many problems or whole numbers.
+fn others(returns: &AssetReturns, assets: usize) -> Outcome<()> {
+    let divisor = Divisor::PeriodsLessOne;
+    let denoised = CovarianceEstimator::Denoised {
+        noise: Noise::ConstantResidual,
+        modes_removed: 0,
+        bandwidth: 0.01,
+    };
+    timed(&format!("covariance denoised {assets}x{PERIODS}"), || {
+        let found = covariance::estimate(returns, denoised, divisor)?;
+        Ok(found.at(0, 1).unwrap_or(0.0))
+    })?;
+    let estimates = estimate(returns, CovarianceEstimator::Sample)?;
+    timed(&format!("condition number {assets}"), || {
+        Ok(estimates.covariance().conditioning().condition_number.unwrap_or(f64::INFINITY))
+    })?;
+    // Correlations half as large again, which no data have.
+    let raised = |i: usize, j: usize| {
+        let own = estimates.covariance().correlation(i, j).unwrap_or(0.0);
+        if i == j { 1.0 } else { (1.5 * own).min(1.0) }
+    };
+    let rows: Vec<Vec<f64>> =
+        (0..assets).map(|i| (0..assets).map(|j| raised(i, j)).collect()).collect();
+    timed(&format!("nearest correlation {assets}"), || {
+        Ok(nearest_correlation(&rows, 0.0)?.distance)
+    })?;
+    let problem = Problem {
+        objective: Objective::MinimumRisk(Risk::Variance),
+        inputs: Inputs::moments(&estimates),
+        constraints: Constraints::long_only(assets),
+    };
+    timed(&format!("frontier of 20 points {assets}"), || {
+        Ok(efficient_frontier(&problem, 20)?.iter().map(|s| s.volatility).sum())
+    })?;
+    timed(&format!("minimum variance of 10 assets of {assets}"), || {
+        let few = Constraints { assets_max: Some(10), ..problem.constraints.clone() };
+        shown(&Problem { constraints: few, ..problem.clone() }.solve()?)
+    })?;
+    let weights = risk_parity(estimates.covariance())?.weights;
+    let costs: Vec<u64> = (0..assets as u64).map(|i| 1_000 + 7_919 * i % 90_001).collect();
+    timed(&format!("whole lots {assets}"), || Ok(allocate(&weights, &costs, 100_000_000)?.distance))
 }
 
 fn shown(solution: &Solution) -> Outcome<f64> {

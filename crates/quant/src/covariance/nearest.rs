@@ -129,7 +129,10 @@ fn newton(given: &DMatrix<f64>, target: f64) -> (Point, u32) {
         let slope = point.gradient.dot(&direction);
         let mut length = 1.0;
         let mut next = Point::at(given, target, &point.y + &direction);
-        while next.value > point.value + 1e-4 * length * slope && length > 1e-8 {
+        // Close to the end values differ by rounding only, and the gradient tells more.
+        let is_closer = |next: &Point| next.gradient.norm() <= 0.5 * point.gradient.norm();
+        while !is_closer(&next) && next.value > point.value + 1e-4 * length * slope && length > 1e-8
+        {
             length *= 0.5;
             next = Point::at(given, target, &point.y + &direction * length);
         }
