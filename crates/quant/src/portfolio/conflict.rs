@@ -8,7 +8,10 @@
 use nalgebra::DMatrix;
 
 use super::{
-    Constraint, Constraints, SolverStatus, conic::Conic, constraints::WEIGHT_SIZE_MAX, goal::Ball,
+    Constraint, Constraints, SolverStatus,
+    conic::{Conic, Regularization},
+    constraints::WEIGHT_SIZE_MAX,
+    goal::Ball,
     polyhedron::Polyhedron,
 };
 
@@ -113,7 +116,7 @@ fn least_slack(constraints: &Constraints, mean: &[f64], matrix: Option<&DMatrix<
             program.second_order.push(rows);
         }
     }
-    match program.solve(1e-9) {
+    match program.solve(1e-9, Regularization::Usual) {
         Some(outcome) if outcome.status == SolverStatus::Solved => outcome.x[slack],
         _ => 0.0,
     }

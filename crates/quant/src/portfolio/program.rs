@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 
 use super::{
     Constraint,
-    conic::Conic,
+    conic::{Conic, Regularization},
     estimates::dot,
     goal::{Goal, form, image},
     polyhedron::Row,
@@ -22,6 +22,8 @@ pub(super) struct Attempt {
     pub(super) rescale: f64,
     /// Relative and absolute accuracy asked for.
     pub(super) tolerance: f64,
+    /// How firmly its systems are regularised.
+    pub(super) regularization: Regularization,
 }
 
 // === impl Search ===
@@ -48,7 +50,9 @@ impl Search<'_> {
         let Some(balls) = self.add_balls(&mut program, working, multiple) else {
             return (None, 0);
         };
-        let Some(outcome) = program.solve(attempt.tolerance) else { return (None, 0) };
+        let Some(outcome) = program.solve(attempt.tolerance, attempt.regularization) else {
+            return (None, 0);
+        };
         let total = multiple.map_or(1.0, |k| outcome.x[k]);
         let mut weights = vec![0.0; assets];
         for (asset, x) in working.iter().zip(&outcome.x) {

@@ -5,6 +5,7 @@
 
 use super::{
     GAP_MAX, PortfolioError, SolverStatus, VIOLATION_MAX, WEIGHT_TOLERANCE,
+    conic::Regularization,
     estimates::dot,
     goal::{Ball, Goal, form, shifted},
     nonnegative,
@@ -13,6 +14,8 @@ use super::{
     proof::Proof,
 };
 
+/// More assets than this at once are many.
+const WIDE: usize = 200;
 /// Variances below this share of the assets' mean variance are rounding.
 const VARIANCE_SHARE_MIN: f64 = 1e-14;
 
@@ -93,15 +96,10 @@ impl Search<'_> {
         }
         let universe = self.universe();
         let mut working = self.first_working_set(&universe);
-        let mut periods = self.first_periods();
+        let mut periods = self.first_periods(&universe);
         let mut iterations = 0;
         let mut best: Option<Found> = None;
-        let mut attempts = vec![
-            Attempt { rescale: 1.0, tolerance: 1e-12 },
-            Attempt { rescale: 1.0, tolerance: 1e-11 },
-            Attempt { rescale: 1.0, tolerance: 1e-10 },
-            Attempt { rescale: 1.0, tolerance: 1e-8 },
-        ];
+        let mut attempts = self.attempts(&working);
         while let Some(attempt) = attempts.last().copied() {
             let (candidate, spent) = self.attempt(&working, &periods, attempt);
             iterations += spent;
@@ -145,6 +143,26 @@ impl Search<'_> {
                 gap: f64::INFINITY,
             }),
         }
+    }
+
+    /// What is tried, the last first. Many assets at once over scenarios need firm systems from the
+    /// start.
+    fn attempts(&self, working: &[usize]) -> Vec<Attempt> {
+        let plan = [
+            (1e-12, Regularization::Usual),
+            (1e-10, Regularization::Usual),
+            (1e-8, Regularization::Firm),
+            (1e-8, Regularization::Usual),
+        ];
+        let is_wide = working.len() > WIDE && matches!(self.goal, Goal::Scenarios(_));
+        let plan = if is_wide { &plan[..3] } else { &plan[..] };
+        plan.iter()
+            .map(|(tolerance, regularization)| Attempt {
+                rescale: 1.0,
+                tolerance: *tolerance,
+                regularization: *regularization,
+            })
+            .collect()
     }
 
     /// The single portfolio that bounds and net exposure leave, if they leave no choice.

@@ -68,9 +68,14 @@ impl Search<'_> {
         }
     }
 
-    /// The periods that the solver begins with; none where there are no scenarios.
-    pub(super) fn first_periods(&self) -> Vec<usize> {
+    /// The periods that the solver begins with; none where there are no scenarios. Many assets that
+    /// may be sold short can dodge whatever they are shown, so that they see all at once.
+    pub(super) fn first_periods(&self, universe: &[usize]) -> Vec<usize> {
         let Goal::Scenarios(scenarios) = &self.goal else { return Vec::new() };
+        let is_short = universe.iter().any(|i| self.set.lower[*i] < 0.0);
+        if is_short && universe.len() > WORKING_SET_MIN {
+            return scenarios.all_periods();
+        }
         let assets = self.set.assets;
         let share = (self.set.net.0 + self.set.net.1) / 2.0 / assets as f64;
         scenarios.first_periods(&vec![if share > 0.0 { share } else { 1.0 }; assets])
