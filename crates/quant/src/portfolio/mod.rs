@@ -20,6 +20,29 @@
 //!   no other is better by more than the reported gap, itself at most [`GAP_MAX`].
 //! * Weights are never clipped or renormalised instead of solved for.
 //! * Cardinality is kept by a heuristic, and the solution says so.
+//!
+//! # Example
+//!
+//! ```
+//! use quant::portfolio::{Constraints, Estimates, Group, Inputs, Objective, Problem};
+//!
+//! # fn main() -> Result<(), quant::portfolio::PortfolioError> {
+//! let covariance = [vec![0.04, 0.01, 0.0], vec![0.01, 0.09, 0.0], vec![0.0, 0.0, 0.01]];
+//! let estimates = Estimates::try_new(vec![0.08, 0.12, 0.03], &covariance)?;
+//! let solution = Problem {
+//!     objective: Objective::MaximumSharpe { risk_free: 0.02 },
+//!     inputs: Inputs::moments(&estimates),
+//!     constraints: Constraints {
+//!         groups: vec![Group { assets: vec![0, 1], min: 0.5, max: 0.7 }],
+//!         ..Constraints::long_only(3)
+//!     },
+//! }
+//! .solve()?;
+//! assert!(solution.gap <= quant::portfolio::GAP_MAX);
+//! assert!((solution.weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+//! # Ok(())
+//! # }
+//! ```
 
 mod ball;
 mod cardinality;

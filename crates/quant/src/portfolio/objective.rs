@@ -37,9 +37,9 @@ pub enum Threshold {
 /// is maximised.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Objective {
-    /// The least risk; with [`Constraints::return_min`], at a target return.
+    /// The least risk; with [`Constraints::return_min`](super::Constraints::return_min), at a target return.
     MinimumRisk(Risk),
-    /// The largest expected return; with [`Constraints::volatility_max`], at a target risk.
+    /// The largest expected return; with [`Constraints::volatility_max`](super::Constraints::volatility_max), at a target risk.
     MaximumReturn,
     /// The largest `mean - risk_aversion / 2 * variance`.
     MaximumUtility {
