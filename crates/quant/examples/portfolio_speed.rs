@@ -12,7 +12,7 @@ use std::{error::Error, fs, path::Path, time::Instant};
 use quant::{
     allocation::allocate,
     covariance::{self, CovarianceEstimator, Divisor, Noise, ShrinkageTarget, nearest_correlation},
-    hierarchy::{Linkage, hierarchical_risk_parity},
+    hierarchy::{LeafOrder, Linkage, hierarchical_risk_parity},
     portfolio::{
         Constraints, Inputs, Objective, Problem, Risk, Solution, Threshold, efficient_frontier,
         estimate, risk_parity,
@@ -81,11 +81,17 @@ fn moments(returns: &AssetReturns, assets: usize) -> Outcome<()> {
     let covariance = estimates.covariance();
     timed(&format!("risk parity {assets}"), || Ok(risk_parity(covariance)?.error))?;
     timed(&format!("HRP {assets}"), || {
-        Ok(hierarchical_risk_parity(covariance, Linkage::Single)?.volatility)
+        Ok(hierarchical_risk_parity(covariance, Linkage::Single, LeafOrder::Tree)?.volatility)
     })?;
+    if assets <= 500 {
+        timed(&format!("HRP, optimal leaf order, {assets}"), || {
+            let order = LeafOrder::Optimal;
+            Ok(hierarchical_risk_parity(covariance, Linkage::Single, order)?.volatility)
+        })?;
+    }
     timed(&format!("returns to HRP {assets}"), || {
         let covariance = covariance::estimate(returns, CovarianceEstimator::Sample, divisor)?;
-        Ok(hierarchical_risk_parity(&covariance, Linkage::Single)?.volatility)
+        Ok(hierarchical_risk_parity(&covariance, Linkage::Single, LeafOrder::Tree)?.volatility)
     })?;
     timed(&format!("returns to maximum Sharpe {assets}"), || {
         let estimates = estimate(returns, CovarianceEstimator::Sample)?;

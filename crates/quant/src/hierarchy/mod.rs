@@ -12,6 +12,7 @@
 //! * A constant asset, which has no correlation, is refused by number.
 
 mod clusters;
+mod leaf_order;
 mod nested;
 mod parity;
 mod tree;
@@ -22,6 +23,7 @@ use thiserror::Error;
 use crate::{covariance::Covariance, portfolio::PortfolioError};
 
 pub use clusters::ClusterCount;
+pub use leaf_order::LeafOrder;
 pub use nested::{NestedObjective, nested_clusters};
 pub use parity::{Hierarchical, hierarchical_equal_risk_contribution, hierarchical_risk_parity};
 pub use tree::{Linkage, Merge, Tree};

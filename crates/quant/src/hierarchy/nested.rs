@@ -63,7 +63,8 @@ pub fn nested_clusters(
     let weights = (0..assets)
         .map(|asset| within.row(asset).iter().zip(&found.weights).map(|(w, c)| w * c).sum())
         .collect();
-    Ok(Hierarchical { weights, volatility: found.volatility, tree, clusters })
+    let leaf_order = tree.leaf_order();
+    Ok(Hierarchical { weights, volatility: found.volatility, tree, leaf_order, clusters })
 }
 
 fn solve(

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::{ClusterCount, HierarchyError, Linkage, Tree, distances};
+use super::{ClusterCount, HierarchyError, LeafOrder, Linkage, Tree, distances};
 use crate::covariance::Covariance;
 
 /// Weights from a tree.
@@ -14,13 +14,15 @@ pub struct Hierarchical {
     pub volatility: f64,
     /// The tree.
     pub tree: Tree,
+    /// The order of the assets under the tree that was used.
+    pub leaf_order: Vec<usize>,
     /// The clusters between which risk was shared, each by its assets; single assets for
     /// [`hierarchical_risk_parity`].
     pub clusters: Vec<Vec<usize>>,
 }
 
 /// Hierarchical risk parity (Lopez de Prado 2016; AFML 2018, section 16.4): the assets in the order
-/// of the tree are halved again and again, and halves weigh inversely to the variance of their
+/// of the leaves are halved again and again, and halves weigh inversely to the variance of their
 /// inverse-variance portfolios.
 ///
 /// # Errors
@@ -29,11 +31,13 @@ pub struct Hierarchical {
 pub fn hierarchical_risk_parity(
     covariance: &Covariance,
     linkage: Linkage,
+    order: LeafOrder,
 ) -> Result<Hierarchical, HierarchyError> {
-    let tree = Tree::of(&distances(covariance)?, linkage);
+    let distance = distances(covariance)?;
+    let tree = Tree::of(&distance, linkage);
     let matrix = covariance.matrix();
     let mut weights = vec![1.0; matrix.nrows()];
-    let order = tree.leaf_order();
+    let order = order.of(&tree, &distance);
     let mut open = vec![order.as_slice()];
     while let Some(group) = open.pop() {
         if group.len() < 2 {
@@ -50,7 +54,8 @@ pub fn hierarchical_risk_parity(
         open.extend([left, right]);
     }
     let clusters = (0..weights.len()).map(|asset| vec![asset]).collect();
-    Ok(Hierarchical { volatility: volatility(matrix, &weights), weights, tree, clusters })
+    let volatility = volatility(matrix, &weights);
+    Ok(Hierarchical { weights, volatility, tree, leaf_order: order, clusters })
 }
 
 /// Hierarchical equal risk contribution (Raffinot 2018): the tree is cut into clusters; each of
@@ -91,7 +96,9 @@ pub fn hierarchical_equal_risk_contribution(
             weights[*asset] *= share;
         }
     }
-    Ok(Hierarchical { volatility: volatility(matrix, &weights), weights, tree, clusters })
+    let volatility = volatility(matrix, &weights);
+    let leaf_order = tree.leaf_order();
+    Ok(Hierarchical { weights, volatility, tree, leaf_order, clusters })
 }
 
 /// Where the left side's share goes to, inversely to the two variances.
