@@ -2,17 +2,21 @@
 //!
 //! Money is counted in whole minor units here (cents, satoshis), so that what is spent and what is
 //! left are exact; only weights are `f64`. Each asset first gets the lots that fit below its
-//! target; what is left goes to the largest remainders; then one lot more or less of each asset is
-//! tried, settled with what the others can best spare or use, for as long as that brings the
-//! portfolio closer to its targets. At the end no neighbour is better, which is no proof that none
-//! is better farther away.
+//! target; what is left goes to the largest remainders, and, if that comes closer, to the best
+//! choice of targets to round up. Then one lot more or less of each asset is tried, settled with
+//! what the others can best spare or use, for as long as that brings the portfolio closer to its
+//! targets. At the end no neighbour is better, which is no proof that none is better farther away.
 //!
 //! # Invariants
 //!
 //! * Cost and remainder sum to the cash, exactly; nothing is spent that is not there.
 //! * The distance is never larger than that of the largest remainders.
 
+mod rounding;
+
 use thiserror::Error;
+
+use rounding::{Candidate, Rounding};
 
 /// The most assets.
 pub const ASSETS_MAX: usize = 2_000;
@@ -76,7 +80,7 @@ pub struct Allocation {
     pub distance: f64,
     /// The same before improvements, with the largest remainders.
     pub distance_of_remainders: f64,
-    /// How many improvements were made.
+    /// How many improvements were made after rounding.
     pub moves: u32,
 }
 
@@ -110,14 +114,18 @@ pub fn allocate(
     let cash_target = (whole - targets.iter().sum::<f64>()).max(0.0);
     let lots = vec![0; weights.len()];
     let mut basket = Basket { lot_costs, targets: &targets, cash_target, lots, left: cash };
-    basket.fill();
+    let candidates = basket.fill();
+    let choices = Rounding::best(&candidates, cash_target);
+    let starts = choices.iter().filter_map(|choice| basket.rounded_up(choice));
+    let mut starts: Vec<Basket<'_>> = starts.collect();
+    basket.take_remainders(&candidates);
     let distance_of_remainders = basket.distance() / whole;
+    starts.push(basket.clone());
     let mut moves = 0;
-    for _ in 0..SWEEPS_MAX {
-        let made = basket.sweep();
-        moves += made;
-        if made == 0 {
-            break;
+    for mut start in starts {
+        let made = start.settle();
+        if start.distance() < basket.distance() {
+            (basket, moves) = (start, made);
         }
     }
     let costs: Vec<u64> = basket.lots.iter().zip(lot_costs).map(|(l, c)| l * c).collect();
@@ -160,9 +168,10 @@ fn check(weights: &[f64], lot_costs: &[u64], cash: u64) -> Result<(), Allocation
 // === impl Basket ===
 
 impl Basket<'_> {
-    /// Whole lots below each target, then one more for the largest remainders that can be paid.
-    fn fill(&mut self) {
-        let mut remainders = Vec::with_capacity(self.lots.len());
+    /// Whole lots below each target; what one more lot would mean for the others.
+    fn fill(&mut self) -> Vec<Candidate> {
+        let cash = self.left;
+        let mut candidates = Vec::with_capacity(self.lots.len());
         for (asset, cost) in self.lot_costs.iter().enumerate() {
             let wanted = self.targets[asset] / *cost as f64;
             #[expect(
@@ -175,15 +184,43 @@ impl Basket<'_> {
             let taken = below.min(self.left / cost);
             self.lots[asset] = taken;
             self.left -= taken * cost;
-            remainders.push((asset, wanted - taken as f64));
-        }
-        remainders.sort_by(|a, b| b.1.total_cmp(&a.1));
-        for (asset, remainder) in remainders {
-            if remainder > 0.0 && self.lot_costs[asset] <= self.left {
-                self.lots[asset] += 1;
-                self.left -= self.lot_costs[asset];
+            let remainder = self.targets[asset] - (taken * cost) as f64;
+            if remainder > 0.0 && *cost <= cash {
+                let excess = (*cost as f64 - remainder).max(0.0);
+                candidates.push(Candidate { asset, remainder, excess });
             }
         }
+        let share = |c: &Candidate| c.remainder / (c.remainder + c.excess);
+        candidates.sort_by(|a, b| share(b).total_cmp(&share(a)));
+        candidates
+    }
+
+    /// One more lot for the largest remainders that can be paid.
+    fn take_remainders(&mut self, candidates: &[Candidate]) {
+        for candidate in candidates {
+            let cost = self.lot_costs[candidate.asset];
+            if cost <= self.left {
+                self.lots[candidate.asset] += 1;
+                self.left -= cost;
+            }
+        }
+    }
+
+    /// One more lot of each of some assets, paid for by lots of others where the cash does not
+    /// reach; `None` when they do not reach either.
+    fn rounded_up(&self, assets: &[usize]) -> Option<Self> {
+        let mut trial = self.clone();
+        let price: u64 = assets.iter().map(|a| self.lot_costs[*a]).sum();
+        while trial.left < price {
+            let sold = trial.most_dispensable(assets)?;
+            trial.lots[sold] -= 1;
+            trial.left += self.lot_costs[sold];
+        }
+        for asset in assets {
+            trial.lots[*asset] += 1;
+        }
+        trial.left -= price;
+        Some(trial)
     }
 
     fn value(&self, asset: usize) -> f64 {
@@ -201,6 +238,19 @@ impl Basket<'_> {
         let (value, target) = (self.value(asset), self.targets[asset]);
         let moved = value + sign * self.lot_costs[asset] as f64;
         (moved - target).abs() - (value - target).abs()
+    }
+
+    /// Sweeps until nothing comes closer; how many improvements were made.
+    fn settle(&mut self) -> u32 {
+        let mut moves = 0;
+        for _ in 0..SWEEPS_MAX {
+            let made = self.sweep();
+            moves += made;
+            if made == 0 {
+                break;
+            }
+        }
+        moves
     }
 
     /// Tries one lot more and one less of each asset, each settled with what the others can best
@@ -230,7 +280,7 @@ impl Basket<'_> {
         if is_purchase {
             trial.lots[asset] += 1;
             while trial.left < self.lot_costs[asset] {
-                let sold = trial.most_dispensable(asset)?;
+                let sold = trial.most_dispensable(&[asset])?;
                 trial.lots[sold] -= 1;
                 trial.left += self.lot_costs[sold];
             }
@@ -248,10 +298,10 @@ impl Basket<'_> {
 
     /// The asset of which a lot costs least distance for the money that it brings; of equals the
     /// one with the smallest lot, which leaves least unspent.
-    fn most_dispensable(&self, except: usize) -> Option<usize> {
+    fn most_dispensable(&self, except: &[usize]) -> Option<usize> {
         // Rounded, so that assets below their targets, which all cost what they bring, are equal.
         let price = |a: usize| (self.change(a, -1.0) / self.lot_costs[a] as f64 * 1e6).round();
-        let held = (0..self.lots.len()).filter(|a| *a != except && self.lots[*a] > 0);
+        let held = (0..self.lots.len()).filter(|a| !except.contains(a) && self.lots[*a] > 0);
         held.min_by(|a, b| {
             price(*a).total_cmp(&price(*b)).then(self.lot_costs[*a].cmp(&self.lot_costs[*b]))
         })

@@ -34,6 +34,8 @@ fn money_is_counted_exactly() {
     assert!((kept - 0.2).abs() < 0.02, "a fifth is to stay cash: {kept}");
     let found = allocate(&[1.0], &[1_001], 1_000).unwrap();
     assert_eq!((found.lots[0], found.remainder), (0, 1_000));
+    let found = allocate(&[0.5, 0.25, 0.25], &[u64::MAX, u64::MAX, 10], 1_000).unwrap();
+    assert_eq!((found.lots, found.spent), (vec![0, 0, 25], 250));
     let found = allocate(&[1.0], &[1], CASH_MAX).unwrap();
     assert_eq!((found.lots[0], found.remainder), (CASH_MAX, 0));
 }
