@@ -186,7 +186,9 @@ impl Scenarios {
     pub(super) fn floor(&self) -> f64 {
         match self.measure {
             Measure::Below(_) => 1e-6 * self.scale * self.scale,
-            _ => 1e-3 * self.scale,
+            // Drawdowns add up over periods, as deviations do.
+            Measure::TailDrawdown(_) => 1e-3 * self.scale * (self.periods() as f64).sqrt(),
+            Measure::TailLoss(_) | Measure::Growth => 1e-3 * self.scale,
         }
     }
 
