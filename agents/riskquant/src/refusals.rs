@@ -4,6 +4,7 @@
 //! Values that are legal one by one but whose question has no answer are `refused`, with a reason
 //! that does not change between versions and the numbers that led to it.
 
+use quant::covariance::CovarianceError;
 use quant::kelly::KellyError;
 use quant::metrics::MetricsError;
 use quant::portfolio::PortfolioError;
@@ -153,36 +154,26 @@ fn below_total_loss(series: &str, index: usize, value: f64) -> Failure {
 pub(crate) fn of_portfolio(error: PortfolioError, names: &[String]) -> Failure {
     let name = |asset: usize| names.get(asset).cloned().unwrap_or_else(|| asset.to_string());
     let refused = |reason| Failure::refused(reason, error.to_string());
+    let asset = |asset| format!("returns[{asset}]");
     match error {
-        PortfolioError::Returns(error) => {
-            let asset = |asset| format!("returns[{asset}]");
+        PortfolioError::Returns(error)
+        | PortfolioError::Covariance(CovarianceError::Returns(error)) => {
             of_stats(error, &Fields { series: own_name, asset: &asset })
         }
-        PortfolioError::AssetCount(count) => {
+        PortfolioError::AssetCount(count)
+        | PortfolioError::Covariance(CovarianceError::AssetCount(count)) => {
             let value = format!("{count} values");
             Failure::invalid("assets", value, "must have from 1 to 2000", json!(names.first()))
-        }
-        PortfolioError::Bound { lower, .. } => {
-            let rule = "must be from 0 to weight_max, itself at most 1";
-            Failure::invalid("weight_min", lower, rule, json!(0))
-        }
-        PortfolioError::LowerBoundSum(sum) => {
-            let rule = format!("must be at most 1 over the number of assets, {}", names.len());
-            Failure::invalid("weight_min", format!("{sum} in sum"), &rule, json!(0))
-        }
-        PortfolioError::UpperBoundSum(sum) => {
-            let rule = format!("must be at least 1 over the number of assets, {}", names.len());
-            Failure::invalid("weight_max", format!("{sum} in sum"), &rule, json!(1))
         }
         PortfolioError::Rate { field, value } => {
             Failure::invalid(field, value, "must be finite", json!(0.001))
         }
-        PortfolioError::ConstantAsset { asset } => {
+        PortfolioError::Covariance(CovarianceError::ConstantAsset { asset }) => {
             let asset = name(asset);
             let message = format!("{asset} is constant, so that it has no correlation to shrink");
             Failure::refused("CONSTANT_ASSET", message).with("asset", json!(asset))
         }
-        PortfolioError::NoVariance => refused("NO_VARIANCE"),
+        PortfolioError::Covariance(CovarianceError::NoVariance) => refused("NO_VARIANCE"),
         PortfolioError::TargetUnreachable { target, min, max } => {
             refused("TARGET_RETURN_UNREACHABLE")
                 .with("target_return", json!(target))
@@ -200,9 +191,9 @@ pub(crate) fn of_portfolio(error: PortfolioError, names: &[String]) -> Failure {
                 .with("expected_return", json!(mean))
                 .with("risk_free_per_period", json!(risk_free))
         }
-        PortfolioError::BoundsBelowRiskFree { best, risk_free } => {
+        PortfolioError::ConstraintsBelowRiskFree { best, risk_free } => {
             refused("BOUNDS_BELOW_RISK_FREE")
-                .with("expected_return", json!(best))
+                .with("expected_return", json!(best + risk_free))
                 .with("risk_free_per_period", json!(risk_free))
         }
         PortfolioError::RisklessExcess => refused("RISKLESS_EXCESS_RETURN"),
@@ -210,10 +201,10 @@ pub(crate) fn of_portfolio(error: PortfolioError, names: &[String]) -> Failure {
             let failure = refused("NO_VERIFIED_OPTIMUM");
             if gap.is_finite() { failure.with("gap", json!(gap)) } else { failure }
         }
-        // Bounds and covariance are made here from one list of assets, so that these do not occur.
-        PortfolioError::Length { .. }
-        | PortfolioError::Covariance { .. }
-        | PortfolioError::NotSemidefinite { .. } => refused("NO_COVARIANCE"),
+        PortfolioError::Infeasible { .. } => refused("INFEASIBLE"),
+        // Bounds and covariance are made here from one list of assets, and the tool asks for no
+        // other constraint, so that these do not occur.
+        _ => refused("NO_COVARIANCE"),
     }
 }
 

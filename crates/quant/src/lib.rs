@@ -31,10 +31,13 @@
 //! * What is undefined is `None` or an error, never zero.
 //! * The same input gives the same bytes, whatever the number of threads.
 
+pub mod allocation;
 pub mod attribution;
 pub mod backtest;
 pub mod bootstrap;
+pub mod covariance;
 mod distribution;
+pub mod hierarchy;
 pub mod joint;
 pub mod kelly;
 pub mod metrics;
@@ -47,6 +50,7 @@ pub mod stress;
 pub mod tail;
 pub mod track;
 pub mod var;
+pub mod views;
 pub mod volatility;
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Which weights a portfolio should have.
 
 use agent::{Effect, Run, ToolDef, typed};
+use quant::covariance::{CovarianceEstimator, ShrinkageTarget};
 use quant::metrics::{Basis, correlation_matrix};
-use quant::portfolio::{self, Bounds, CovarianceEstimator, Portfolio, estimate, optimize};
+use quant::portfolio::{self, Constraints, Inputs, Problem, Risk, Solution, estimate};
 use quant::stats::AssetReturns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -178,11 +179,8 @@ fn optimize_portfolio(
     let objective = objective(params, &basis)?;
     let refuse = |error| of_portfolio(error, &params.assets);
     let count = params.assets.len();
-    let bounds = Bounds::try_new(
-        vec![params.weight_min.unwrap_or(0.0); count],
-        vec![params.weight_max.unwrap_or(1.0); count],
-    )
-    .map_err(refuse)?;
+    let bounds = bounds(params, count)?;
+    let constraints = Constraints { return_min: params.target_return, ..bounds };
     let estimates = estimate(&returns, params.covariance.into()).map_err(refuse)?;
     let pair = correlation_matrix(&returns)
         .map_err(|error| of_metrics(error, &fields))?
@@ -190,7 +188,8 @@ fn optimize_portfolio(
     if is_cancelled() {
         return Err(Failure::unavailable("the call was given up before the solver began"));
     }
-    let found = optimize(&estimates, &bounds, objective).map_err(refuse)?;
+    let inputs = Inputs::moments(&estimates);
+    let found = Problem { objective, inputs, constraints }.solve().map_err(refuse)?;
     let pair = pair.map(|pair| CorrelatedPair {
         first: params.assets[pair.first].clone(),
         second: params.assets[pair.second].clone(),
@@ -215,12 +214,31 @@ fn check_names(assets: &[String], series: usize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The bounds, refused by the parameter that leaves no portfolio.
+fn bounds(params: &Params, count: usize) -> Result<Constraints, Failure> {
+    let (lower, upper) = (params.weight_min.unwrap_or(0.0), params.weight_max.unwrap_or(1.0));
+    if !(lower >= 0.0 && lower <= upper && upper <= 1.0) {
+        let rule = "must be from 0 to weight_max, itself at most 1";
+        return Err(Failure::invalid("weight_min", lower, rule, json!(0)));
+    }
+    // Sums of bounds within rounding of the whole leave a portfolio.
+    if lower * count as f64 > 1.0 + 1e-9 {
+        let rule = format!("must be at most 1 over the number of assets, {count}");
+        let value = format!("{} in sum", lower * count as f64);
+        return Err(Failure::invalid("weight_min", value, &rule, json!(0)));
+    }
+    if (upper * count as f64) < 1.0 - 1e-9 {
+        let rule = format!("must be at least 1 over the number of assets, {count}");
+        let value = format!("{} in sum", upper * count as f64);
+        return Err(Failure::invalid("weight_max", value, &rule, json!(1)));
+    }
+    Ok(Constraints::bounded(vec![lower; count], vec![upper; count]))
+}
+
 /// The objective with what it needs, and nothing that it would leave unread.
 fn objective(params: &Params, basis: &Basis) -> Result<portfolio::Objective, Failure> {
     match (params.objective, params.target_return) {
-        (Objective::TargetReturn, Some(target)) => {
-            Ok(portfolio::Objective::MinimumVarianceAtReturn { target })
-        }
+        (Objective::TargetReturn, Some(_)) => Ok(portfolio::Objective::MinimumRisk(Risk::Variance)),
         (Objective::TargetReturn, None) => {
             let rule = "is required for the objective target_return";
             Err(Failure::invalid("target_return", "missing", rule, json!(0.001)))
@@ -229,7 +247,7 @@ fn objective(params: &Params, basis: &Basis) -> Result<portfolio::Objective, Fai
             let rule = "is for the objective target_return only; leave it out";
             Err(Failure::invalid("target_return", target, rule, json!("target_return")))
         }
-        (Objective::MinimumVariance, None) => Ok(portfolio::Objective::MinimumVariance),
+        (Objective::MinimumVariance, None) => Ok(portfolio::Objective::MinimumRisk(Risk::Variance)),
         (Objective::MaximumSharpe, None) if params.risk_free_rate.is_none() => {
             let rule = "is required for the objective maximum_sharpe";
             Err(Failure::invalid("risk_free_rate", "missing", rule, json!(0.04)))
@@ -244,7 +262,7 @@ fn objective(params: &Params, basis: &Basis) -> Result<portfolio::Objective, Fai
 fn weights(
     limits: &SizingLimits,
     params: &Params,
-    found: &Portfolio,
+    found: &Solution,
     (basis, pair): (&Basis, Option<CorrelatedPair>),
 ) -> Weights {
     let year = params.periods_per_year;
@@ -295,8 +313,10 @@ impl From<Covariance> for CovarianceEstimator {
     fn from(covariance: Covariance) -> Self {
         match covariance {
             Covariance::Sample => Self::Sample,
-            Covariance::LedoitWolfIdentity => Self::LedoitWolfIdentity,
-            Covariance::LedoitWolfConstantCorrelation => Self::LedoitWolfConstantCorrelation,
+            Covariance::LedoitWolfIdentity => Self::LedoitWolf(ShrinkageTarget::Identity),
+            Covariance::LedoitWolfConstantCorrelation => {
+                Self::LedoitWolf(ShrinkageTarget::ConstantCorrelation)
+            }
         }
     }
 }
