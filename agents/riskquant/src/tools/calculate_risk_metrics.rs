@@ -16,8 +16,10 @@ use wire::{Failure, schema};
 
 use super::optimize_portfolio::{CorrelatedPair, correlation_limit};
 use crate::SizingLimits;
+use crate::choice::example_in;
 use crate::limits::{Judged, LimitViolation, number};
 use crate::refusals::{Fields, of_metrics, of_stats, of_var};
+use crate::track::TrackRatios;
 
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_risk_metrics",
@@ -25,7 +27,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     description: "Measures a portfolio from the aligned returns of its positions: value, \
                   volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta, \
                   correlation, leverage and concentration, and judges them by the \
-                  house's limits. Values are decimal text in one currency, negative for a short; \
+                  house's limits; with detail also the ratios of a track record. Values are decimal text in one currency, negative for a short; \
                   returns are simple fractions of the asset per period; losses are positive. What \
                   cannot be known from what was given is left out.",
     effect: Effect::Reads,
@@ -59,6 +61,9 @@ struct Params {
     /// the positions' total value, and leverage and shares of equity are not judged.
     #[schemars(extend("examples" = ["50000"]))]
     equity: Option<AmountText>,
+    /// Adds omega, drawdown, significance and benchmark ratios.
+    #[schemars(extend("examples" = [true]))]
+    detail: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -144,6 +149,9 @@ struct RiskMetrics {
     largest_share: f64,
     /// Number of equal positions that would be as concentrated.
     effective_positions: f64,
+    /// With detail: the ratios of a track record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<TrackRatios>,
     /// What was assumed.
     assumptions: Vec<String>,
 }
@@ -179,6 +187,7 @@ struct Measured {
     fit: Option<BenchmarkFit>,
     pair: Option<CorrelatedPair>,
     concentration: Concentration,
+    track: Option<TrackRatios>,
 }
 
 fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<RiskMetrics, Failure> {
@@ -192,7 +201,7 @@ fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<Risk
     let violations: Vec<LimitViolation> = judged.iter().filter_map(Judged::violation).collect();
     let used: f64 = judged.iter().map(|judged| judged.used().min(1.0)).sum();
     let risk_score = (!judged.is_empty()).then(|| used / judged.len() as f64 * 100.0);
-    let Measured { returns, tail, fit, pair, concentration } = measured;
+    let Measured { returns, tail, fit, pair, concentration, track } = measured;
     Ok(RiskMetrics {
         recommendation: if violations.is_empty() {
             Recommendation::Acceptable
@@ -223,6 +232,7 @@ fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<Risk
         largest_position: params.positions[concentration.largest].symbol.clone(),
         largest_share: concentration.largest_share,
         effective_positions: concentration.effective_assets,
+        track,
         assumptions: vec![
             "positions are brought back to these weights before every period, without cost"
                 .to_owned(),
@@ -281,7 +291,7 @@ impl Book {
 impl Measured {
     fn of(params: &Params, book: &Book) -> Result<Self, Failure> {
         let asset = |asset| format!("positions[{asset}].returns");
-        let fields = Fields { series: field, asset: &asset };
+        let fields = Fields { series: field, asset: &asset, example: example_in::<Params> };
         let stats = |error| of_stats(error, &fields);
         let metrics = |error| of_metrics(error, &fields);
         let series = params.positions.iter().map(|position| position.returns.clone()).collect();
@@ -297,6 +307,9 @@ impl Measured {
             .benchmark_returns
             .as_ref()
             .map(|benchmark| benchmark_fit(&portfolio, benchmark, &basis).map_err(metrics));
+        let track = (params.detail == Some(true)).then(|| {
+            TrackRatios::of(&portfolio, params.benchmark_returns.as_deref(), &basis, &fields)
+        });
         let pair = correlation_matrix(&assets).map_err(metrics)?.largest_absolute();
         let symbol = |index: usize| params.positions[index].symbol.clone();
         Ok(Self {
@@ -309,6 +322,7 @@ impl Measured {
                 correlation: pair.correlation,
             }),
             concentration: concentration(&book.weights).map_err(metrics)?,
+            track: track.transpose()?,
         })
     }
 }

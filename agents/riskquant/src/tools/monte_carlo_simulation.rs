@@ -13,22 +13,27 @@ use wire::{Failure, Violation, schema};
 use crate::SizingLimits;
 use crate::limits::number;
 use crate::refusals::{Fields, of_simulate, of_var, own_name};
+use crate::seed::seed_or_chosen;
+
+mod model;
+
+use model::{Jumps, Model, Sample, Single, Variance};
 
 /// The most steps of all holdings together: what lies between two looks at whether the call was
 /// given up is one block of paths, and must take no more than about a second.
 const STEPS_OF_ALL_MAX: u64 = 20_000;
 
-/// The largest seed: numbers above it do not survive clients whose only numbers are doubles.
-const SEED_MAX: u64 = (1 << 53) - 1;
+/// How many steps of a Brownian path one step of another model takes.
+const STEPS_OF_MODEL: u64 = 4;
 
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "monte_carlo_simulation",
     title: "Monte Carlo simulation",
-    description: "Simulates geometric Brownian paths of one asset, or of correlated holdings, \
-                  bought and held. Drift and volatility are per year and continuously compounded \
-                  (0.5 is 50 %); values are in one currency; losses are positive. Every figure has \
-                  its standard error; the seed that repeats it is reported. It knows no jumps, no \
-                  changing volatility and no fees.",
+    description: "Simulates one asset or correlated holdings, bought and held: geometric Brownian \
+                  paths, or for one asset jumps, a moving variance, or blocks of its own returns. \
+                  Drift and volatility are per year and continuously compounded (0.5 is 50 %); \
+                  values are in one currency; losses are positive. Every figure has its standard \
+                  error; the seed that repeats it is reported. It knows no fees.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -68,6 +73,17 @@ struct Params {
         extend("examples" = [[[1.0, 0.8], [0.8, 1.0]]])
     )]
     correlation: Option<Vec<Vec<f64>>>,
+    /// Makes one asset jump (Merton).
+    #[schemars(extend("examples" = [{"per_year": 4.0, "mean": -0.1, "deviation": 0.15}]))]
+    jumps: Option<Jumps>,
+    /// Instead of volatility: a variance that moves (Heston).
+    #[schemars(extend("examples" = [{"initial": 0.36, "long_run": 0.36, "reversion": 2.0,
+                                     "volatility": 0.8, "correlation": -0.5}]))]
+    variance: Option<Variance>,
+    /// Instead of drift and volatility: returns to draw again in blocks.
+    #[schemars(extend("examples" = [{"returns": [0.01, -0.02, 0.015, -0.005],
+                                     "block_length": 2.0}]))]
+    sample: Option<Sample>,
     /// How far to look, in years; above 0.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
     time_horizon: f64,
@@ -109,6 +125,8 @@ struct HoldingParams {
 /// Where what is held ends. Values are in the currency of what was given.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Simulated {
+    /// What the price follows.
+    model: Model,
     /// Value at the start; of holdings, their sum.
     initial_value: AmountText,
     /// The holdings, in the order they were given. Left out for one asset.
@@ -124,6 +142,9 @@ struct Simulated {
     seed: u64,
     /// Whether every second path mirrored the one before it.
     antithetic: bool,
+    /// For a sample: the mean length of its blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block_length: Option<f64>,
     /// The confidence of value_at_risk and expected_shortfall.
     confidence: f64,
     /// The exact mean of the final value, by formula: what mean_outcome estimates.
@@ -169,12 +190,32 @@ fn monte_carlo_simulation(
     params: &Params,
     is_cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Simulated, Failure> {
+    if let Some(single) = Single::of(params)? {
+        if u64::from(params.steps) * STEPS_OF_MODEL > STEPS_OF_ALL_MAX {
+            let rule =
+                format!("must be at most {} for this model", STEPS_OF_ALL_MAX / STEPS_OF_MODEL);
+            return Err(Failure::invalid("steps", params.steps, &rule, json!(52)));
+        }
+        let plan = plan(params, 1)?;
+        let (outcome, block_length) = single.simulate(params, &plan, is_cancelled)?;
+        let initial_value = params.initial_value.map_or(Amount::ZERO, |AmountText(value)| value);
+        let found = described(params, (&plan, &outcome), initial_value, single.assumptions())?;
+        return Ok(Simulated { model: single.model(), block_length, ..found });
+    }
     let held = Held::of(params)?;
     let (market, initial_value) = held.market(params.correlation.as_deref())?;
-    let plan = plan(params, held.count())?;
+    let plan = plan(params, u64::try_from(held.count()).unwrap_or(u64::MAX))?;
     let outcome = simulate(&market, &plan, is_cancelled)
         .map_err(|error| of_simulate(error, &|asset, field| held.field(asset, field)))?;
-    described(params, &held, initial_value, (&plan, &outcome))
+    let assumptions = vec![
+        "log returns are normal, independent in time, with constant drift, volatility and \
+         correlation"
+            .to_owned(),
+        "holdings are bought and held, without cost".to_owned(),
+        "drawdown is seen at the ends of steps only".to_owned(),
+    ];
+    let found = described(params, (&plan, &outcome), initial_value, assumptions)?;
+    Ok(Simulated { holdings: held.names(), ..found })
 }
 
 // === impl Held ===
@@ -222,6 +263,13 @@ impl<'a> Held<'a> {
         match self {
             Self::One(..) => 1,
             Self::Several(holdings) => holdings.len(),
+        }
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::One(..) => None,
+            Self::Several(given) => Some(given.iter().map(|h| h.name.clone()).collect()),
         }
     }
 
@@ -290,20 +338,20 @@ fn summed(given: &[HoldingParams]) -> Result<(Vec<Holding>, Amount), Failure> {
     Ok((holdings, total))
 }
 
-fn plan(params: &Params, holdings: usize) -> Result<Plan, Failure> {
-    let of_all = u64::from(params.steps) * u64::try_from(holdings).unwrap_or(u64::MAX);
+/// The plan for so many holdings.
+fn plan(params: &Params, holdings: u64) -> Result<Plan, Failure> {
+    let of_all = u64::from(params.steps).saturating_mul(holdings);
     if of_all > STEPS_OF_ALL_MAX {
         let rule = format!("must be at most {STEPS_OF_ALL_MAX} times holdings, not {of_all}");
         return Err(Failure::invalid("steps", params.steps, &rule, json!(52)));
     }
     let count = |count: u32| usize::try_from(count).expect("invariant: a u32 fits into a usize");
-    let asset = |_| String::new();
-    let fields = Fields { series: own_name, asset: &asset };
+    let fields = Fields::of::<Params>(own_name);
     Ok(Plan {
         horizon_years: params.time_horizon,
         steps: count(params.steps),
         paths: count(params.num_simulations),
-        seed: params.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 & SEED_MAX),
+        seed: seed_or_chosen(params.seed),
         sampling: if params.antithetic == Some(true) {
             Sampling::Antithetic
         } else {
@@ -318,17 +366,15 @@ fn plan(params: &Params, holdings: usize) -> Result<Plan, Failure> {
 
 fn described(
     params: &Params,
-    held: &Held<'_>,
-    initial_value: Amount,
     (plan, outcome): (&Plan, &Outcome),
+    initial_value: Amount,
+    assumptions: Vec<String>,
 ) -> Result<Simulated, Failure> {
-    let holdings = match held {
-        Held::One(..) => None,
-        Held::Several(given) => Some(given.iter().map(|holding| holding.name.clone()).collect()),
-    };
     Ok(Simulated {
+        model: Model::GeometricBrownian,
         initial_value: AmountText(initial_value),
-        holdings,
+        holdings: None,
+        block_length: None,
         time_horizon: plan.horizon_years,
         steps: params.steps,
         num_simulations: outcome.paths,
@@ -345,13 +391,7 @@ fn described(
         max_drawdown_percentile_95: estimate(outcome.drawdown_percentile_95)?,
         value_at_risk: estimate(outcome.value_at_risk)?,
         expected_shortfall: estimate(outcome.expected_shortfall)?,
-        assumptions: vec![
-            "log returns are normal, independent in time, with constant drift, volatility and \
-             correlation"
-                .to_owned(),
-            "holdings are bought and held, without cost".to_owned(),
-            "drawdown is seen at the ends of steps only".to_owned(),
-        ],
+        assumptions,
     })
 }
 

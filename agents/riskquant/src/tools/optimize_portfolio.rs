@@ -11,6 +11,7 @@ use serde_json::json;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::choice::check_names;
 use crate::limits::{Judged, LimitViolation};
 use crate::refusals::{Fields, of_metrics, of_portfolio, of_stats, own_name};
 
@@ -169,15 +170,14 @@ fn optimize_portfolio(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Weights, Failure> {
     check_names(&params.assets, params.returns.len())?;
-    let asset = |asset| format!("returns[{asset}]");
-    let fields = Fields { series: own_name, asset: &asset };
+    let fields = Fields::of::<Params>(own_name);
     let returns =
         AssetReturns::try_new(params.returns.clone(), 2).map_err(|e| of_stats(e, &fields))?;
     let rate = params.risk_free_rate.unwrap_or(0.0);
     let basis = Basis::try_new(params.periods_per_year, rate, rate)
         .map_err(|error| of_metrics(error, &fields))?;
     let objective = objective(params, &basis)?;
-    let refuse = |error| of_portfolio(error, &params.assets);
+    let refuse = |error| of_portfolio(error, &params.assets, &fields);
     let count = params.assets.len();
     let bounds = bounds(params, count)?;
     let constraints = Constraints { return_min: params.target_return, ..bounds };
@@ -196,22 +196,6 @@ fn optimize_portfolio(
         correlation: pair.correlation,
     });
     Ok(weights(limits, params, &found, (&basis, pair)))
-}
-
-fn check_names(assets: &[String], series: usize) -> Result<(), Failure> {
-    if assets.len() != series {
-        let rule = format!("must have {}, one series for each of assets", assets.len());
-        let value = format!("{series} series");
-        return Err(Failure::invalid("returns", value, &rule, json!([[0.01, -0.01]])));
-    }
-    for (index, asset) in assets.iter().enumerate() {
-        if let Some(first) = assets.iter().take(index).position(|other| other == asset) {
-            let rule = format!("must differ from assets[{first}]");
-            let field = format!("assets[{index}]");
-            return Err(Failure::invalid(&field, asset, &rule, json!("ETHUSDT")));
-        }
-    }
-    Ok(())
 }
 
 /// The bounds, refused by the parameter that leaves no portfolio.

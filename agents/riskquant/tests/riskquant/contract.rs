@@ -1,5 +1,6 @@
 //! What `tools.list` promises, held for every tool by asking over the bus.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,40 +119,78 @@ async fn every_schema_is_plain_and_every_parameter_documented_with_an_example() 
     }
 }
 
-/// The required parameters alone, then all of them, as their own examples give them.
+/// What goes together, tool by tool: arguments that stand in for their examples, and parameters
+/// that are given by theirs.
+fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
+    match tool {
+        "calculate_kelly" => vec![
+            (json!({}), &["win_probability", "win_return", "loss_return", "kelly_fraction"]),
+            (json!({"method": "exclusive"}), &["bets"]),
+            (json!({"method": "sample"}), &["returns"]),
+            (json!({"method": "continuous"}), &["mean_excess", "covariance", "standard_error"]),
+        ],
+        "calculate_var" => vec![
+            (json!({}), &["returns", "portfolio_value", "quantile_rule"]),
+            (json!({"method": "normal"}), &["asset_returns", "weights", "detail"]),
+            (json!({"method": "ewma"}), &["returns", "decay"]),
+            (
+                json!({"method": "filtered", "horizon": 2}),
+                &["returns", "filter", "decay", "paths", "seed"],
+            ),
+            (
+                json!({"method": "hill", "tail_share": 0.4, "confidence": 0.8,
+                    "returns": [-0.1, -0.08, -0.06, -0.04, -0.02, 0.01, 0.02]}),
+                &[],
+            ),
+            (
+                json!({"method": "monte_carlo", "law": "t_copula"}),
+                &["asset_returns", "weights", "degrees_of_freedom", "paths", "seed"],
+            ),
+        ],
+        "optimize_portfolio" => optimizations(),
+        "calculate_risk_metrics" => vec![(json!({}), &["benchmark_returns", "equity", "detail"])],
+        "monte_carlo_simulation" => vec![
+            (json!({}), &["initial_value", "drift", "volatility", "seed", "antithetic"]),
+            (json!({}), &["holdings", "correlation"]),
+            (json!({}), &["initial_value", "drift", "volatility", "jumps"]),
+            (json!({}), &["initial_value", "drift", "variance"]),
+            (json!({}), &["initial_value", "sample"]),
+        ],
+        other => panic!("{other} has no combinations"),
+    }
+}
+
+fn optimizations() -> Vec<(Value, &'static [&'static str])> {
+    vec![
+        (json!({}), &["risk_free_rate", "weight_min", "weight_max"]),
+        (json!({"objective": "target_return"}), &["target_return"]),
+    ]
+}
+
+/// The required parameters with each combination of others, as their own examples give them.
 #[tokio::test]
 async fn the_examples_of_every_tool_run_and_keep_the_output_schema() {
     let world = World::new(Config::default()).await;
     for tool in listed(&world).await {
         let properties = tool.input_schema["properties"].as_object().unwrap();
-        // One asset and a list of holdings exclude each other, and two holdings need their
-        // correlation.
-        let (one, list): (&[&str], &[&str]) = match tool.name.as_str() {
-            "monte_carlo_simulation" => {
-                (&["initial_value", "drift", "volatility"], &["holdings", "correlation"])
-            }
-            _ => (&[], &[]),
-        };
-        let with = |mut args: Value, names: &[&str]| {
+        let required = example_of(&tool.input_schema);
+        let mut unseen: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+        for (given, names) in combinations(tool.name.as_str()) {
+            let mut args = required.clone();
             for name in names {
                 args[*name] = example_of(&properties[*name]);
             }
-            args
-        };
-        let required = example_of(&tool.input_schema);
-        // A target belongs to one objective only.
-        let excluded = |name: &str| name == "target_return" || one.contains(&name);
-        let all: Vec<&str> =
-            properties.keys().map(String::as_str).filter(|name| !excluded(name)).collect();
-        for args in
-            [with(required.clone(), one), with(required.clone(), list), with(required, &all)]
-        {
+            for (name, value) in given.as_object().unwrap() {
+                args[name] = value.clone();
+            }
+            unseen.retain(|name| args.get(name).is_none());
             let result = world.call(tool.name.as_str(), &args).await;
-            let result = result.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
+            let result = result.unwrap_or_else(|failure| panic!("{} {args}: {failure}", tool.name));
             assert_eq!(check(&tool.output_schema, &result), Vec::new(), "{}: {result}", tool.name);
             let assumptions = result["assumptions"].as_array().unwrap();
             assert!(!assumptions.is_empty(), "{} states no assumption", tool.name);
         }
+        assert!(unseen.is_empty(), "{}: no combination has {unseen:?}", tool.name);
     }
 }
 

@@ -20,11 +20,13 @@ mod engine;
 mod estimate;
 mod factor;
 mod marginal;
+mod rank;
 mod table;
 
 use thiserror::Error;
 
 use crate::{
+    covariance::CovarianceError,
     simulate::Estimate,
     stats::{Series, StatsError},
     var::Confidence,
@@ -32,6 +34,7 @@ use crate::{
 pub(crate) use factor::{Factor, checked_matrix};
 pub use marginal::Marginal;
 use marginal::{Quantiles, checked_freedom};
+pub use rank::{RankCorrelation, rank_correlation};
 
 /// The fewest paths.
 pub const PATHS_MIN: usize = 1_000;
@@ -54,6 +57,9 @@ pub enum JointError {
     /// A series is unusable or misaligned.
     #[error(transparent)]
     Series(#[from] StatsError),
+    /// The rank correlations are none and could not be repaired.
+    #[error(transparent)]
+    Correlation(#[from] CovarianceError),
     /// A number of assets outside the bounds.
     #[error("assets {0} must be between 1 and {ASSETS_MAX}")]
     AssetCount(usize),

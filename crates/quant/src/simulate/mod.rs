@@ -7,7 +7,7 @@
 //! standard error; a percentile without one looks more certain than it is.
 //!
 //! One asset can also jump ([`Merton`]) or have a volatility that moves ([`Heston`]); see
-//! [`simulate_process`].
+//! [`simulate_process`]. What happened can be drawn again in blocks: see [`simulate_resampled`].
 //!
 //! Paths are cut into blocks of a fixed size. Block `i` draws from Xoshiro256++ (Blackman & Vigna
 //! 2021) seeded by the caller and jumped `i` times, `2^128` draws apart, and writes into its own
@@ -25,6 +25,7 @@ mod estimate;
 mod heston;
 mod merton;
 mod process;
+mod resample;
 
 use thiserror::Error;
 
@@ -39,6 +40,7 @@ pub use heston::Heston;
 pub use merton::Merton;
 pub use process::Process;
 pub use process::simulate_process;
+pub use resample::simulate_resampled;
 
 /// The most paths of one simulation; a result of 8 bytes a path and figure is kept.
 pub const PATHS_MAX: usize = 10_000_000;

@@ -89,7 +89,7 @@ fn within_range(log_growth: f64) -> Result<(), SimulateError> {
     Ok(())
 }
 
-fn walk<S: Steps>(steps: &S, initial_value: f64, plan: &Plan, mut block: Block<'_>) {
+pub(super) fn walk<S: Steps>(steps: &S, initial_value: f64, plan: &Plan, mut block: Block<'_>) {
     let stride = match plan.sampling {
         Sampling::Independent => 1,
         Sampling::Antithetic => 2,
