@@ -58,11 +58,20 @@ impl Choice<'_> {
     }
 }
 
-/// The example of a parameter.
+/// The example of a parameter, or of a member of one: `bars[2].high`.
 pub(crate) fn example_in<P: JsonSchema>(name: &str) -> Value {
-    let schema = input_of::<P>();
-    let name = name.split(['[', '.']).next().unwrap_or(name);
-    example_of(&schema["properties"][name])
+    let mut at = input_of::<P>();
+    for part in name.split('.') {
+        let (part, is_item) = match part.split_once('[') {
+            Some((part, _)) => (part, true),
+            None => (part, false),
+        };
+        at = at["properties"][part].take();
+        if is_item && at["items"]["properties"].is_object() {
+            at = at["items"].take();
+        }
+    }
+    example_of(&at)
 }
 
 /// The word of a choice as it is written in a call.

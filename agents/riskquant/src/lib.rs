@@ -10,11 +10,13 @@
 //! * Numbers that do not exist are left out of an answer; none is replaced by zero.
 
 mod choice;
+mod covariances;
 mod limits;
 mod refusals;
 mod seed;
 mod tools;
 mod track;
+mod weight_limits;
 
 use agent::{Definition, Environment, OpenError, Opened};
 use futures_util::FutureExt;

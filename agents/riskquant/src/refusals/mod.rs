@@ -21,7 +21,7 @@ use wire::{Failure, Violation};
 
 use crate::choice::example_in;
 
-pub(crate) use portfolios::{of_covariance, of_hierarchy, of_portfolio, of_views};
+pub(crate) use portfolios::{of_covariance, of_hierarchy, of_portfolio, of_views, told};
 pub(crate) use sizes::of_kelly;
 pub(crate) use tails::{of_attribution, of_backtest, of_joint, of_tail, of_volatility};
 pub(crate) use tracks::{of_bootstrap, of_stress, of_track};

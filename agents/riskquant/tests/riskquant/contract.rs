@@ -75,7 +75,7 @@ fn parameters(schema: &Value, path: &str) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn five_tools_are_listed_and_none_acts() {
+async fn the_tools_are_listed_in_their_order_and_none_acts() {
     let world = World::new(Config::default()).await;
     let tools = listed(&world).await;
     let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -86,7 +86,11 @@ async fn five_tools_are_listed_and_none_acts() {
             "calculate_var",
             "optimize_portfolio",
             "calculate_risk_metrics",
-            "monte_carlo_simulation"
+            "monte_carlo_simulation",
+            "backtest_var",
+            "fit_volatility",
+            "estimate_covariance",
+            "efficient_frontier",
         ]
     );
     assert!(tools.iter().all(|tool| tool.effect == Effect::Reads && !tool.open_world));
@@ -156,14 +160,50 @@ fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
             (json!({}), &["initial_value", "drift", "variance"]),
             (json!({}), &["initial_value", "sample"]),
         ],
+        "backtest_var" => vec![
+            (json!({}), &["value_at_risk", "expected_shortfall", "histories", "seed", "detail"]),
+            (json!({"method": "ewma"}), &["window", "decay", "histories", "degrees_of_freedom"]),
+        ],
+        "fit_volatility" => vec![
+            (json!({}), &["returns"]),
+            (json!({"model": "parkinson"}), &["bars"]),
+            (json!({"model": "ewma"}), &["returns", "decay", "horizon", "detail"]),
+            (
+                json!({"model": "egarch", "returns": clustered()}),
+                &["innovations", "horizon", "paths", "seed"],
+            ),
+        ],
+        "estimate_covariance" => {
+            vec![
+                (json!({}), &["detail"]),
+                (json!({"covariance": "ewma"}), &["covariance_parameter"]),
+            ]
+        }
+        "efficient_frontier" => vec![
+            (json!({"risk": "cvar"}), &["risk_confidence", "risk_free_rate", "weight_min"]),
+            (json!({"covariance": "ewma"}), &["covariance_parameter", "weight_max", "detail"]),
+        ],
         other => panic!("{other} has no combinations"),
     }
 }
 
+/// Returns whose size comes in clusters, as fitted models need them.
+fn clustered() -> Vec<f64> {
+    let size = |period: u32| if period / 50 % 2 == 0 { 0.01 } else { 0.04 };
+    (0..300).map(|t| size(t) * (f64::from(t * 37 % 101) / 50.0 - 1.0)).collect()
+}
+
 fn optimizations() -> Vec<(Value, &'static [&'static str])> {
     vec![
-        (json!({}), &["risk_free_rate", "weight_min", "weight_max"]),
+        (json!({}), &["risk_free_rate", "weight_min", "weight_max", "detail"]),
         (json!({"objective": "target_return"}), &["target_return"]),
+        (json!({"covariance": "ewma"}), &["covariance_parameter", "black_litterman"]),
+        (json!({"objective": "minimum_cvar"}), &["risk_confidence", "constraints"]),
+        (json!({"objective": "minimum_semivariance"}), &["threshold_return"]),
+        (json!({"objective": "maximum_utility"}), &["risk_aversion"]),
+        (json!({"objective": "minimum_tracking_error"}), &["benchmark_weights"]),
+        (json!({"objective": "risk_parity"}), &["risk_budgets"]),
+        (json!({"objective": "hierarchical_equal_risk"}), &["linkage", "clusters"]),
     ]
 }
 
