@@ -16,15 +16,15 @@ const DENOISING_BANDWIDTH: f64 = 0.01;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Covariance {
-    /// With n - 1.
+    // With n - 1.
     Sample,
-    /// Shrunk to equal variances.
+    // Shrunk to equal variances.
     // Ledoit & Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices.
     LedoitWolfIdentity,
-    /// Shrunk to one correlation.
+    // Shrunk to one correlation.
     // Ledoit & Wolf (2004), Honey, I shrunk the sample covariance matrix.
     LedoitWolfConstantCorrelation,
-    /// Shrunk to one market factor.
+    // Shrunk to one market factor.
     // Ledoit & Wolf (2003), Improved estimation of the covariance matrix of stock returns.
     LedoitWolfSingleFactor,
     // Chen, Wiesel, Eldar & Hero (2010), Shrinkage algorithms for MMSE covariance estimation.
@@ -32,7 +32,7 @@ pub(crate) enum Covariance {
     Ewma,
     // Gerber, Markowitz, Ernst, Miao, Javid & Sargen (2022), The Gerber statistic.
     Gerber,
-    /// Without the eigenvalues of noise.
+    // Without the eigenvalues of noise.
     // Lopez de Prado (2020), Machine learning for asset managers, chapter 2.
     Denoised,
 }

@@ -63,7 +63,7 @@ struct Params {
         extend("examples" = [[0.025, 0.025, 0.025, 0.025, 0.026, 0.026, 0.026, 0.026]])
     )]
     expected_shortfall: Option<Vec<f64>>,
-    /// Instead of value_at_risk: how to forecast each period from the window before it.
+    /// Instead of value_at_risk: how to forecast each period from the window before it; filtered by ewma.
     method: Option<Method>,
     /// Periods of that window.
     #[schemars(range(min = 2, max = 5_000), extend("examples" = [4]))]
@@ -94,7 +94,7 @@ enum Method {
     AgeWeighted,
     StudentT,
     Ewma,
-    /// Past shocks at the volatility of ewma.
+    // Past shocks at the volatility of ewma.
     Filtered,
 }
 

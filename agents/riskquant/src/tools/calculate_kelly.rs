@@ -37,7 +37,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// What is known; without it binary.
+    /// What is known; without it binary. Continuous is one asset held long, assets several either way.
     method: Option<Method>,
     /// For binary: probability that the bet wins, 0 to 1.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
@@ -84,9 +84,9 @@ enum Method {
     Binary,
     Exclusive,
     Sample,
-    /// One asset, held long.
+    // One asset, held long.
     Continuous,
-    /// Several, long and short.
+    // Several, long and short.
     Assets,
 }
 

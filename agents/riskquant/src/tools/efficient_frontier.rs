@@ -55,7 +55,8 @@ struct Params {
     /// How many portfolios.
     #[schemars(range(min = 2, max = 50), extend("examples" = [5]))]
     points: u32,
-    /// What is least.
+    /// What is least: cvar is the mean loss of the tail, drawdown the mean of the worst.
+    #[schemars(extend("examples" = ["variance"]))]
     risk: Risk,
     /// For cvar and drawdown: the confidence of the tail.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.9]))]
@@ -86,11 +87,11 @@ struct Params {
 #[serde(rename_all = "snake_case")]
 enum Risk {
     Variance,
-    /// Mean loss of the tail.
+    // Mean loss of the tail.
     Cvar,
-    /// Mean of the worst drawdowns.
+    // Mean of the worst drawdowns.
     Drawdown,
-    /// Below the portfolio's mean.
+    // Below the portfolio's mean.
     Semivariance,
 }
 

@@ -36,7 +36,8 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// How volatility is taken.
+    /// How volatility is taken: bipower is not moved by single jumps, gjr and egarch know leverage.
+    #[schemars(extend("examples" = ["realised"]))]
     model: Model,
     /// Periods in a year: 365 for days, 8760 for hours.
     #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
@@ -96,13 +97,13 @@ struct Bar {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Model {
-    /// Mean square.
+    // Mean square.
     Realised,
-    /// Unmoved by single jumps.
+    // Unmoved by single jumps.
     Bipower,
     Ewma,
     Garch,
-    /// With leverage.
+    // With leverage.
     Gjr,
     Egarch,
     Parkinson,

@@ -9,6 +9,9 @@ mod estimate_covariance;
 mod fit_volatility;
 mod monte_carlo_simulation;
 mod optimize_portfolio;
+mod performance_report;
+mod position_size;
+mod stress_test;
 
 use agent::ToolDef;
 
@@ -25,6 +28,9 @@ pub(crate) const TOOLS: &[ToolDef<SizingLimits>] = &[
     fit_volatility::TOOL,
     estimate_covariance::TOOL,
     efficient_frontier::TOOL,
+    stress_test::TOOL,
+    performance_report::TOOL,
+    position_size::TOOL,
 ];
 
 /// What the tests of the tools share.

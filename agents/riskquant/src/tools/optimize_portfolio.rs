@@ -58,7 +58,7 @@ struct Params {
         ]])
     )]
     returns: Vec<Vec<f64>>,
-    /// What is sought.
+    /// What is sought. Drawdown is the conditional one; growth is the mean logarithm.
     #[schemars(extend("examples" = ["minimum_variance"]))]
     objective: Objective,
     /// Expected return per period that must be reached: for target_return, and for the least cvar,
@@ -125,14 +125,14 @@ enum Objective {
     TargetReturn,
     MaximumSharpe,
     MinimumCvar,
-    /// Conditional drawdown.
+    // Conditional drawdown.
     MinimumDrawdown,
     MinimumSemivariance,
     MinimumTrackingError,
     MaximumReturn,
     MaximumUtility,
     MaximumDiversification,
-    /// Mean log growth.
+    // Mean log growth.
     MaximumGrowth,
     RiskParity,
     HierarchicalRiskParity,

@@ -91,6 +91,9 @@ async fn the_tools_are_listed_in_their_order_and_none_acts() {
             "fit_volatility",
             "estimate_covariance",
             "efficient_frontier",
+            "stress_test",
+            "performance_report",
+            "position_size",
         ]
     );
     assert!(tools.iter().all(|tool| tool.effect == Effect::Reads && !tool.open_world));
@@ -182,6 +185,22 @@ fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
         "efficient_frontier" => vec![
             (json!({"risk": "cvar"}), &["risk_confidence", "risk_free_rate", "weight_min"]),
             (json!({"covariance": "ewma"}), &["covariance_parameter", "weight_max", "detail"]),
+        ],
+        "stress_test" => vec![
+            (json!({}), &["scenarios", "portfolio_value", "detail"]),
+            (json!({}), &["returns", "window", "factors", "correlation"]),
+        ],
+        "performance_report" => vec![
+            (
+                json!({}),
+                &["benchmark_returns", "trials", "trials_sharpe_deviation", "window", "detail"],
+            ),
+            (json!({"returns": clustered()}), &["resamples", "seed"]),
+        ],
+        "position_size" => vec![
+            (json!({}), &["stop_price", "atr", "atr_multiple", "risk_fraction", "lot_size"]),
+            (json!({}), &["volatility_annual", "volatility_target"]),
+            (json!({}), &["win_probability", "win_return", "loss_return", "kelly_fraction"]),
         ],
         other => panic!("{other} has no combinations"),
     }
