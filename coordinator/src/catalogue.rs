@@ -212,7 +212,7 @@ fn for_mcp(name: &str, info: &ToolInfo) -> Tool {
 
 /// The schema of a tool's own parameters; one that acts also takes the command's name.
 fn input_for_callers(info: &ToolInfo) -> JsonObject {
-    let mut schema = as_object(&info.input_schema);
+    let mut schema = as_object(&brief(&info.input_schema));
     if info.effect.acts()
         && let Some(Value::Object(properties)) = schema.get_mut("properties")
     {
@@ -230,12 +230,36 @@ fn input_for_callers(info: &ToolInfo) -> JsonObject {
     schema
 }
 
+/// A parameter's schema with the examples of texts only, which show how they are written. Bounds and
+/// members show as much of anything else, and a refusal names an example for every parameter.
+fn brief(schema: &Value) -> Value {
+    let Value::Object(node) = schema else { return schema.clone() };
+    let is_text = |node: &serde_json::Map<String, Value>| {
+        let of = node.get("items").unwrap_or(&Value::Null);
+        let kind = node.get("type").filter(|kind| *kind != "array").or_else(|| of.get("type"));
+        kind.is_some_and(|kind| kind == "string") && !node.contains_key("enum")
+    };
+    let kept = node.iter().filter(|(key, _)| key.as_str() != "examples" || is_text(node));
+    let briefed = kept.map(|(key, value)| {
+        let value = match (key.as_str(), value) {
+            ("properties", Value::Object(members)) => {
+                members.iter().map(|(name, of)| (name.clone(), brief(of))).collect()
+            }
+            ("items", _) => brief(value),
+            _ => value.clone(),
+        };
+        (key.clone(), value)
+    });
+    Value::Object(briefed.collect())
+}
+
 /// A result's schema without its prose, and without the members of what stands inside it. A model
 /// pays for every word of the list in every conversation, and sees a result when it has it; what all
 /// of it means stands in `/api/tools` and `docs/tools.md`.
 fn shape(schema: &Value) -> Value {
     let Value::Object(node) = schema else { return schema.clone() };
-    let kept = node.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
+    let left_out = |key: &str| PROSE.contains(&key) || MEMBERS[1..].contains(&key);
+    let kept = node.iter().filter(|(key, _)| !left_out(key.as_str()));
     let shaped = kept.map(|(key, value)| {
         let value = match (key.as_str(), value) {
             // Here the keys are names of results, whatever they are called.
@@ -262,7 +286,7 @@ fn outline(schema: &Value) -> Value {
 const MEMBERS: [&str; 3] = ["properties", "required", "additionalProperties"];
 
 /// The keywords of a schema that explain, or bound what only its maker could break.
-const PROSE: [&str; 4] = ["description", "examples", "minimum", "pattern"];
+const PROSE: [&str; 5] = ["description", "enum", "examples", "minimum", "pattern"];
 
 fn as_object(value: &Value) -> JsonObject {
     value.as_object().cloned().unwrap_or_default()

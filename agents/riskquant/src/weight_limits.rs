@@ -11,50 +11,50 @@ use wire::{Failure, Violation};
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub(crate) struct WeightLimits {
-    /// Least weight of each asset, negative for a short; instead of weight_min.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [[0.0, -0.2, 0.0]]))]
+    /// Least weights, negative for shorts; instead of weight_min.
+    #[schemars(length(max = 500), extend("examples" = [[0.0, -0.2, 0.0]]))]
     pub(crate) lower: Option<Vec<f64>>,
-    /// Largest weight of each asset; instead of weight_max.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [[0.8, 0.8, 0.5]]))]
+    /// Largest weights; instead of weight_max.
+    #[schemars(length(max = 500), extend("examples" = [[0.8, 0.8, 0.5]]))]
     pub(crate) upper: Option<Vec<f64>>,
-    /// Least and largest sum of weights; without it 1 and 1.
+    /// Least and largest sum of weights.
     #[schemars(length(min = 2, max = 2), extend("examples" = [[0.9, 1.0]]))]
     pub(crate) net: Option<Vec<f64>>,
     /// Largest sum of absolute weights.
     #[schemars(range(min = 0.0), extend("examples" = [1.5]))]
     pub(crate) gross_max: Option<f64>,
-    /// Limits of sums over some assets.
+    /// Sums over some assets.
     #[schemars(
-        length(min = 1, max = 50),
+        length(max = 50),
         extend("examples" = [[{"assets": ["ETHUSDT", "SOLUSDT"], "min": 0.0, "max": 0.9}]])
     )]
     pub(crate) groups: Option<Vec<GroupLimits>>,
-    /// Weights now, one an asset; the rest is cash.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [[0.4, 0.3, 0.3]]))]
+    /// Weights now; the rest is cash.
+    #[schemars(length(max = 500), extend("examples" = [[0.4, 0.3, 0.3]]))]
     pub(crate) weights_before: Option<Vec<f64>>,
-    /// Largest sum of absolute changes from weights_before.
+    /// Largest sum of absolute changes.
     #[schemars(range(min = 0.0), extend("examples" = [1.2]))]
     pub(crate) turnover_max: Option<f64>,
-    /// Cost of buying or selling from weights_before, a fraction of what is traded.
+    /// Fraction of what is traded.
     #[schemars(range(min = 0.0), extend("examples" = [0.001]))]
     pub(crate) cost: Option<f64>,
-    /// Largest standard deviation per period.
+    /// Deviation per period.
     #[schemars(range(min = 0.0), extend("examples" = [0.05]))]
     pub(crate) volatility_max: Option<f64>,
-    /// Largest deviation per period from benchmark_weights.
+    /// From benchmark_weights, per period.
     #[schemars(range(min = 0.0), extend("examples" = [0.05]))]
     pub(crate) tracking_error_max: Option<f64>,
-    /// Most assets to hold; found by a search, whose bound is reported.
+    /// Most assets to hold.
     #[schemars(range(min = 1, max = 500), extend("examples" = [3]))]
     pub(crate) assets_max: Option<u32>,
 }
 
-/// Limits of the sum of some weights.
+// Limits of the sum of some weights.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GroupLimits {
     /// Some of assets.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [["ETHUSDT", "SOLUSDT"]]))]
+    #[schemars(length(max = 500), extend("examples" = [["ETHUSDT", "SOLUSDT"]]))]
     assets: Vec<String>,
     /// Least sum.
     #[schemars(extend("examples" = [0.0]))]

@@ -26,7 +26,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     description: "Tests forecasts of value at risk and expected shortfall, positive for a loss, \
                   against the simple returns that came: share, clusters and size of breaches, and \
                   the supervisor's zone. Takes forecasts, or makes them from the window before \
-                  each period by a method. A p-value is how likely a right forecast looks as bad.",
+                  each period.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -41,29 +41,29 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 struct Params {
     /// Simple returns per period, oldest first.
     #[schemars(
-        length(min = 2, max = 10_000),
+        length(max = 10_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
     returns: Vec<f64>,
-    /// Confidence of the forecasts, above 0.5 and below 1.
+    /// 0.95, not 95.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// Forecasts are rejected by p-values below this.
+    /// Lower p-values reject.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 0.5, "examples" = [0.05]))]
     significance: f64,
-    /// Value at risk that was forecast for each of returns, as a fraction.
+    /// Forecast for each of returns, as a fraction.
     #[schemars(
-        length(min = 2, max = 10_000),
+        length(max = 10_000),
         extend("examples" = [[0.02, 0.02, 0.02, 0.02, 0.021, 0.021, 0.021, 0.021]])
     )]
     value_at_risk: Option<Vec<f64>>,
-    /// Expected shortfall that was forecast with it.
+    /// Forecast with it.
     #[schemars(
-        length(min = 2, max = 10_000),
+        length(max = 10_000),
         extend("examples" = [[0.025, 0.025, 0.025, 0.025, 0.026, 0.026, 0.026, 0.026]])
     )]
     expected_shortfall: Option<Vec<f64>>,
-    /// Instead of value_at_risk: how to forecast each period from the window before it; filtered by ewma.
+    /// Instead of value_at_risk: how to forecast from the window.
     method: Option<Method>,
     /// Periods of that window.
     #[schemars(range(min = 2, max = 5_000), extend("examples" = [4]))]
@@ -71,13 +71,13 @@ struct Params {
     /// For age_weighted, ewma and filtered.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
     decay: Option<f64>,
-    /// Simulated histories behind the p-values of the shortfall; without it there is no such test.
+    /// Simulated, to test the shortfall.
     #[schemars(range(min = 100, max = 100_000), extend("examples" = [1_000]))]
     histories: Option<u32>,
-    /// For histories: Student-t losses with these, above 1; without it normal.
+    /// Of histories; without it normal.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 1.0, "examples" = [5.0]))]
     degrees_of_freedom: Option<f64>,
-    /// For histories; without it one is chosen and reported.
+    /// Without it one is chosen and reported.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
     /// Adds the periods that were breached.

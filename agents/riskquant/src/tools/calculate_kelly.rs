@@ -21,12 +21,10 @@ use sized::{Sized, Stake};
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_kelly",
     title: "Kelly position size",
-    description: "Sizes bets by the Kelly criterion: one bet with two outcomes, bets that exclude \
-                  each other, a sample of returns, or assets by mean and variance. Returns are simple \
-                  fractions per unit staked (0.05 is a gain of 5 %, -0.05 a loss). Gives the \
-                  uncapped full Kelly fraction, the share of it that is used, and the final size as \
-                  a share of equity under the house's limits. It estimates no probability and \
-                  places no order.",
+    description: "Sizes bets by the Kelly criterion: one with two outcomes, exclusive ones, a \
+                  sample, or assets by mean and variance. Returns are simple fractions (-0.05 loses \
+                  5 %). Gives the uncapped full Kelly fraction, the share used and the final size as \
+                  a share of equity under the house's limits. It places no order.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -39,41 +37,40 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 struct Params {
     /// What is known; without it binary. Continuous is one asset held long, assets several either way.
     method: Option<Method>,
-    /// For binary: probability that the bet wins, 0 to 1.
+    /// For binary.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
     win_probability: Option<f64>,
-    /// For binary: simple return per unit staked when it wins; above 0: 1 doubles the stake.
+    /// For binary: simple return per unit staked; 1 doubles the stake.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
     win_return: Option<f64>,
-    /// For binary: simple return per unit staked when it loses; below 0: -1 loses the whole stake.
+    /// For binary: below 0; -1 loses the whole stake.
     #[schemars(extend("exclusiveMaximum" = 0.0, "examples" = [-1.0]))]
     loss_return: Option<f64>,
-    /// For exclusive: bets of which at most one wins; the others lose their stake.
+    /// For exclusive: at most one wins, the others lose their stake.
     #[schemars(
-        length(min = 2, max = 64),
+        length(max = 64),
         extend("examples" = [[
             {"win_probability": 0.4, "win_return": 2.0}, {"win_probability": 0.3, "win_return": 1.5}
         ]])
     )]
     bets: Option<Vec<Bet>>,
-    /// For sample: simple returns per unit staked, each as likely as another.
-    #[schemars(length(min = 2, max = 2_000), extend("examples" = [[0.3, -0.2, 0.1, -0.15]]))]
+    /// For sample: simple returns per unit staked.
+    #[schemars(length(max = 2_000), extend("examples" = [[0.3, -0.2, 0.1, -0.15]]))]
     returns: Option<Vec<f64>>,
-    /// For continuous: one; for assets: one an asset. Mean return over the risk-free rate per period.
-    #[schemars(length(min = 1, max = 50), extend("examples" = [[0.001]]))]
+    /// For continuous and assets: mean return over the risk-free rate, per period.
+    #[schemars(length(max = 50), extend("examples" = [[0.001]]))]
     mean_excess: Option<Vec<f64>>,
-    /// For continuous and assets: covariance of the returns per period, by rows.
+    /// For the same: of the returns per period, by rows.
     #[schemars(
-        length(min = 1, max = 50),
-        inner(length(min = 1, max = 50)),
+        length(max = 50),
+        inner(length(max = 50)),
         extend("examples" = [[[0.0004]]])
     )]
     covariance: Option<Vec<Vec<f64>>>,
-    /// Standard error of win_probability or, for continuous, of mean_excess: gives estimation_haircut.
+    /// Of win_probability or mean_excess: gives estimation_haircut.
     #[schemars(range(min = 0.0), extend("examples" = [0.0005]))]
     standard_error: Option<f64>,
-    /// Share of full Kelly to use, above 0 and at most the house's kelly_fraction_max. Without it
-    /// the house's kelly_fraction.
+    /// Share of full Kelly; without it the house's.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0, "examples" = [0.25]))]
     kelly_fraction: Option<f64>,
 }
@@ -96,7 +93,7 @@ struct Bet {
     /// Probability that it wins.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.4]))]
     win_probability: f64,
-    /// Net gain per unit staked when it does.
+    /// Net gain per unit staked.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [2.0]))]
     win_return: f64,
 }

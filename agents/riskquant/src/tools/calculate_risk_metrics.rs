@@ -25,11 +25,10 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_risk_metrics",
     title: "Portfolio risk metrics",
     description: "Measures a portfolio from the aligned returns of its positions: value, \
-                  volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta, \
-                  correlation, leverage and concentration, and judges them by the \
-                  house's limits; with detail also the ratios of a track record. Values are decimal text in one currency, negative for a short; \
-                  returns are simple fractions of the asset per period; losses are positive. What \
-                  cannot be known from what was given is left out.",
+                  volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta, correlation, \
+                  leverage and concentration, judged by the house's limits. Values are decimal text, \
+                  negative for a short; returns are simple fractions per period; losses are \
+                  positive.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -43,25 +42,25 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[serde(deny_unknown_fields)]
 struct Params {
     /// The positions.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(max = 200))]
     positions: Vec<Position>,
-    /// Returns of a benchmark over the same periods. Without it there is no beta and no alpha.
+    /// Over the same periods; gives beta and alpha.
     #[schemars(
-        length(min = 2, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[0.008, -0.004, 0.002, -0.010, 0.006, -0.003]])
     )]
     benchmark_returns: Option<Vec<f64>>,
-    /// Periods in a year: 365 for days, 8760 for hours.
-    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    /// 365 for days, 8760 for hours.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
-    /// Effective risk-free rate per year: 0.04 is 4 %.
-    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
+    /// Effective, per year: 0.04 is 4 %.
+    #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: f64,
-    /// Equity of the account, as decimal text; more than zero. Without it returns are measured on
-    /// the positions' total value, and leverage and shares of equity are not judged.
+    /// As decimal text. Without it returns are measured on the positions' total value, and shares of
+    /// equity are not judged.
     #[schemars(extend("examples" = ["50000"]))]
     equity: Option<AmountText>,
-    /// Adds omega, drawdown, significance and benchmark ratios.
+    /// Adds the ratios of a track record.
     #[schemars(extend("examples" = [true]))]
     detail: Option<bool>,
 }
@@ -70,14 +69,14 @@ struct Params {
 #[serde(deny_unknown_fields)]
 struct Position {
     /// What is held.
-    #[schemars(length(min = 1, max = 64), extend("examples" = ["BTCUSDT"]))]
+    #[schemars(length(max = 64), extend("examples" = ["BTCUSDT"]))]
     symbol: String,
     /// Market value as decimal text, negative for a short.
     #[schemars(extend("examples" = ["700.50"]))]
     value: AmountText,
-    /// Simple returns of the asset per period, oldest first, over the same periods for all.
+    /// Simple returns of the asset, oldest first.
     #[schemars(
-        length(min = 2, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013]])
     )]
     returns: Vec<f64>,

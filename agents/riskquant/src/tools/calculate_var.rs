@@ -23,11 +23,10 @@ use measure::{Fit, Transform, measure};
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_var",
     title: "Value at risk and expected shortfall",
-    description: "Measures the tail loss of simple returns per period: value at risk and expected \
-                  shortfall as fractions of the value held, positive for a loss and negative for a \
-                  gain, and as amounts when portfolio_value is given. The methods reach from the \
-                  sample itself to filtered, extreme-value and simulated tails; each says what it \
-                  assumes and how it reached the horizon.",
+    description: "Measures value at risk and expected shortfall of simple returns per period, as \
+                  fractions of the value held, positive for a loss: by the sample, fitted, filtered, \
+                  extreme-value or simulated tails. Says what each assumes and how it reached the \
+                  horizon.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -40,57 +39,57 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Simple returns per period, oldest first: 0.01 is a gain of 1 %. Give these, or asset_returns
-    /// and weights.
+    /// Simple returns, oldest first: 0.01 gains 1 %. Or give asset_returns.
     #[schemars(
-        length(min = 1, max = 10_000),
+        length(max = 10_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
     returns: Option<Vec<f64>>,
-    /// Instead of returns: a series an asset, over the same periods.
+    /// A series an asset.
     #[schemars(
-        length(min = 1, max = 50),
-        inner(length(min = 2, max = 10_000)),
+        length(max = 50),
+        inner(length(max = 10_000)),
         extend("examples" = [[[0.012, -0.008, 0.004, -0.021], [0.009, -0.013, 0.017, -0.002]]])
     )]
     asset_returns: Option<Vec<Vec<f64>>>,
-    /// Share of the value in each asset, negative for a short; restored before every period.
-    #[schemars(length(min = 1, max = 50), extend("examples" = [[0.6, 0.4]]))]
+    /// Share of value in each asset, negative for a short.
+    #[schemars(length(max = 50), extend("examples" = [[0.6, 0.4]]))]
     weights: Option<Vec<f64>>,
-    /// Confidence level, above 0.5 and below 1; 0.95 is common, and 95 is refused.
+    /// 0.95, not 95.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// How many periods ahead; 1 is the period of the returns.
+    /// Periods ahead.
     #[schemars(range(min = 1, max = 100_000), extend("examples" = [1]))]
     horizon: u32,
-    /// How the distribution of returns is taken.
+    /// How returns are distributed; filtered takes past shocks at today's volatility, pareto and hill
+    /// fit the tail.
     #[schemars(extend("examples" = ["historical"]))]
     method: Method,
-    /// For historical: how a quantile is read from the sample; without it linear.
+    /// For historical; without it linear.
     quantile_rule: Option<Rule>,
-    /// For age_weighted, ewma and the filter ewma: weight of a period against the next one.
+    /// For age_weighted, ewma and the filter ewma.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
     decay: Option<f64>,
-    /// For filtered: what the volatility of each period is taken from.
+    /// For filtered: the volatility.
     filter: Option<Filter>,
-    /// For pareto and hill: share of the losses that is the tail.
+    /// For pareto and hill: share of losses in the tail.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 0.5, "examples" = [0.1]))]
     tail_share: Option<f64>,
-    /// For monte_carlo: the joint law, fitted to the sample.
+    /// For monte_carlo: fitted to the sample.
     law: Option<Law>,
     /// For the laws student_t and t_copula.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 1.0, "examples" = [5.0]))]
     degrees_of_freedom: Option<f64>,
-    /// Paths of monte_carlo, and of filtered beyond one period.
+    /// For monte_carlo, and filtered beyond one period.
     #[schemars(range(min = 1_000, max = 2_000_000), extend("examples" = [20_000]))]
     paths: Option<u32>,
-    /// Seed of the paths; without it one is chosen and reported.
+    /// Of the paths; without it chosen and reported.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
-    /// Value held, as decimal text; more than zero. With it losses are given as amounts too.
+    /// Value held, as decimal text; gives losses as amounts.
     #[schemars(extend("examples" = ["100000"]))]
     portfolio_value: Option<AmountText>,
-    /// With asset_returns, normal or one-period historical: adds each asset's part of the loss.
+    /// Adds each asset's part, for normal and one-period historical.
     #[schemars(extend("examples" = [true]))]
     detail: Option<bool>,
 }
@@ -98,25 +97,25 @@ struct Params {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Method {
-    /// The sample itself.
+    // The sample itself.
     Historical,
-    /// Sample mean and deviation.
+    // Sample mean and deviation.
     Normal,
-    /// Normal, bent to the sample's skewness and kurtosis.
+    // Normal, bent to the sample's skewness and kurtosis.
     CornishFisher,
-    /// The sample, the young weighing more.
+    // The sample, the young weighing more.
     AgeWeighted,
-    /// Fitted.
+    // Fitted.
     StudentT,
-    /// Today's volatility, normal.
+    // Today's volatility, normal.
     Ewma,
-    /// Past shocks at today's volatility.
+    // Past shocks at today's volatility.
     Filtered,
-    /// Fitted beyond a threshold.
+    // Fitted beyond a threshold.
     Pareto,
-    /// Power-law tail.
+    // Power-law tail.
     Hill,
-    /// Simulated.
+    // Simulated.
     MonteCarlo,
 }
 

@@ -18,10 +18,9 @@ use crate::weight_limits::{Bounds, WeightLimits};
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "efficient_frontier",
     title: "Efficient frontier",
-    description: "Finds the portfolios of least risk at evenly spaced expected returns, from the \
-                  least risk to the largest return. Returns are simple fractions per period; \
-                  weights come with detail. Each portfolio is proved; expected returns are the \
-                  sample's means.",
+    description: "Finds the long-only portfolios of least risk at evenly spaced expected returns. \
+                  Returns are simple fractions per period; weights come with detail. Each is proved; \
+                  expected returns are the sample's means.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -34,17 +33,17 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Names of the assets, all different.
+    /// All different.
     #[schemars(
-        length(min = 1, max = 100),
-        inner(length(min = 1, max = 64)),
+        length(max = 100),
+        inner(length(max = 64)),
         extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
     )]
     assets: Vec<String>,
-    /// A series for each of assets, over the same periods, oldest first.
+    /// Simple returns, a series an asset, oldest first.
     #[schemars(
-        length(min = 1, max = 100),
-        inner(length(min = 2, max = 5_000)),
+        length(max = 100),
+        inner(length(max = 5_000)),
         extend("examples" = [[
             [0.010, -0.005, 0.007, -0.002],
             [0.015, -0.012, 0.003, 0.006],
@@ -58,24 +57,24 @@ struct Params {
     /// What is least: cvar is the mean loss of the tail, drawdown the mean of the worst.
     #[schemars(extend("examples" = ["variance"]))]
     risk: Risk,
-    /// For cvar and drawdown: the confidence of the tail.
+    /// For cvar and drawdown.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.9]))]
     risk_confidence: Option<f64>,
-    /// Periods in a year: 365 for days, 8760 for hours.
-    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    /// 365 for days, 8760 for hours.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
-    /// Effective risk-free rate per year, 0.04 is 4 %; with it Sharpe ratios are given.
-    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
+    /// Effective rate per year, 0.04 is 4 %; gives Sharpe ratios.
+    #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: Option<f64>,
     /// The estimator of covariance.
     covariance: Covariance,
-    /// The decay of ewma, or the threshold of gerber in deviations.
+    /// The decay of ewma, or the threshold of gerber.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
     covariance_parameter: Option<f64>,
-    /// Least weight of each asset; without it 0.
+    /// Of each asset; without it 0.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.0]))]
     weight_min: Option<f64>,
-    /// Largest weight of each asset; without it 1.
+    /// Of each asset; without it 1.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
     weight_max: Option<f64>,
     /// Adds the weights.

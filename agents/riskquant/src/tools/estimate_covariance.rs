@@ -21,9 +21,9 @@ const MATRIX_ASSETS_MAX: usize = 50;
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "estimate_covariance",
     title: "Covariance of assets",
-    description: "Estimates how assets move together from aligned simple returns: volatility per \
-                  period, the closest pair against the house's max_correlation, rank, condition \
-                  and shrinkage; with detail the covariance per period and correlations by rows.",
+    description: "Estimates how assets move together: deviations per period, the closest pair \
+                  against the house's max_correlation, rank, condition and shrinkage; with detail \
+                  covariance per period and correlations by rows.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -34,23 +34,23 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Names of the assets, all different.
+    /// All different.
     #[schemars(
-        length(min = 1, max = 500),
-        inner(length(min = 1, max = 64)),
+        length(max = 500),
+        inner(length(max = 64)),
         extend("examples" = [["BTCUSDT", "ETHUSDT"]])
     )]
     assets: Vec<String>,
-    /// A series for each of assets, over the same periods, oldest first.
+    /// Simple returns, a series an asset, oldest first.
     #[schemars(
-        length(min = 1, max = 500),
-        inner(length(min = 2, max = 20_000)),
+        length(max = 500),
+        inner(length(max = 20_000)),
         extend("examples" = [[[0.010, -0.005, 0.007, -0.002], [0.015, -0.012, 0.003, 0.006]]])
     )]
     returns: Vec<Vec<f64>>,
     /// The estimator.
     covariance: Covariance,
-    /// The decay of ewma, or the threshold of gerber in deviations.
+    /// The decay of ewma, or the threshold of gerber.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
     covariance_parameter: Option<f64>,
     /// Adds the matrices, of at most 50 assets.

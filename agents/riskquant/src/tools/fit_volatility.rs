@@ -24,8 +24,8 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "fit_volatility",
     title: "Volatility and its forecast",
     description: "Estimates volatility as a fraction (0.02 is 2 %), per period and per year: from \
-                  simple returns, from price bars, or by a fitted GARCH, GJR or EGARCH model with \
-                  standard errors and a forecast. It forecasts no direction.",
+                  simple returns, price bars, or a fitted GARCH model with standard errors and a \
+                  forecast.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -36,21 +36,21 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// How volatility is taken: bipower is not moved by single jumps, gjr and egarch know leverage.
+    /// Bipower ignores single jumps; gjr and egarch know leverage.
     #[schemars(extend("examples" = ["realised"]))]
     model: Model,
-    /// Periods in a year: 365 for days, 8760 for hours.
-    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    /// 365 for days, 8760 for hours.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
-    /// Simple returns per period, oldest first; for all but the bar models.
+    /// Simple returns, oldest first.
     #[schemars(
-        length(min = 1, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
     returns: Option<Vec<f64>>,
-    /// Prices, for parkinson, garman_klass, rogers_satchell and yang_zhang; oldest first.
+    /// Prices, for the last four models; oldest first.
     #[schemars(
-        length(min = 1, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[
             {"open": 100.0, "high": 103.0, "low": 99.0, "close": 102.0},
             {"open": 102.0, "high": 104.0, "low": 100.0, "close": 101.0},
@@ -58,15 +58,15 @@ struct Params {
         ]])
     )]
     bars: Option<Vec<Bar>>,
-    /// For ewma: weight of the old variance.
+    /// For ewma.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
     decay: Option<f64>,
     /// For the fitted models.
     innovations: Option<Innovations>,
-    /// For ewma and the fitted models: periods to forecast.
+    /// Periods to forecast, for ewma and fitted models.
     #[schemars(range(min = 1, max = 1_000), extend("examples" = [5]))]
     horizon: Option<u32>,
-    /// For egarch beyond one period: simulated paths.
+    /// For egarch beyond one period.
     #[schemars(range(min = 100, max = 1_000_000), extend("examples" = [10_000]))]
     paths: Option<u32>,
     /// Of the paths; without it one is chosen and reported.

@@ -29,11 +29,11 @@ const STEPS_OF_MODEL: u64 = 4;
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "monte_carlo_simulation",
     title: "Monte Carlo simulation",
-    description: "Simulates one asset or correlated holdings, bought and held: geometric Brownian \
-                  paths, or for one asset jumps, a moving variance, or blocks of its own returns. \
-                  Drift and volatility are per year and continuously compounded (0.5 is 50 %); \
-                  values are in one currency; losses are positive. Every figure has its standard \
-                  error; the seed that repeats it is reported. It knows no fees.",
+    description: "Simulates one asset or correlated holdings, bought and held: Brownian paths, or \
+                  for one asset jumps, a moving variance, or blocks of its own returns. Drift and \
+                  volatility are per year and continuously compounded (0.5 is 50 %); losses are \
+                  positive. Every figure has its standard error; the seed is reported. It knows no \
+                  fees.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -46,30 +46,28 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Value of one asset at the start, as decimal text. Give this, drift and volatility, or give
-    /// holdings.
+    /// Of one asset, as decimal text. Or give holdings.
     #[schemars(extend("examples" = ["10000"]))]
     initial_value: Option<AmountText>,
-    /// Expected growth: 0.1 ends at initial_value x e^0.1 after a year.
+    /// Expected growth: 0.1 gives e^0.1 after a year.
     #[schemars(extend("examples" = [0.1]))]
     drift: Option<f64>,
-    /// Standard deviation of the log return per root of a year.
+    /// Deviation of the log return per root of a year.
     #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
     volatility: Option<f64>,
     /// What is held, instead of one asset.
     #[schemars(
-        length(min = 1, max = 50),
+        length(max = 50),
         extend("examples" = [[
             {"name": "BTCUSDT", "value": "6000", "drift": 0.10, "volatility": 0.60},
             {"name": "ETHUSDT", "value": "4000", "drift": 0.12, "volatility": 0.75}
         ]])
     )]
     holdings: Option<Vec<HoldingParams>>,
-    /// Correlations of the log returns by rows, in the order of holdings; required for more than one
-    /// of them.
+    /// Of holdings' log returns, by rows.
     #[schemars(
-        length(min = 1, max = 50),
-        inner(length(min = 1, max = 50)),
+        length(max = 50),
+        inner(length(max = 50)),
         extend("examples" = [[[1.0, 0.8], [0.8, 1.0]]])
     )]
     correlation: Option<Vec<Vec<f64>>>,
@@ -80,27 +78,26 @@ struct Params {
     #[schemars(extend("examples" = [{"initial": 0.36, "long_run": 0.36, "reversion": 2.0,
                                      "volatility": 0.8, "correlation": -0.5}]))]
     variance: Option<Variance>,
-    /// Instead of drift and volatility: returns to draw again in blocks.
+    /// Instead of drift and volatility: drawn again in blocks.
     #[schemars(extend("examples" = [{"returns": [0.01, -0.02, 0.015, -0.005],
                                      "block_length": 2.0}]))]
     sample: Option<Sample>,
-    /// How far to look, in years; above 0.
+    /// In years.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
     time_horizon: f64,
-    /// Steps of a path, at whose ends drawdown is seen; times holdings at most 20000.
+    /// Of a path; times holdings at most 20000.
     #[schemars(range(min = 1, max = 20_000), extend("examples" = [52]))]
     steps: u32,
-    /// How many paths are simulated.
+    /// Paths.
     #[schemars(range(min = 100, max = 2_000_000), extend("examples" = [10_000]))]
     num_simulations: u32,
-    /// Seed of the random numbers. Without it one is chosen; the result reports it.
+    /// Without it one is chosen and reported.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
-    /// Confidence of value_at_risk and expected_shortfall.
+    /// Of value_at_risk and expected_shortfall.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// Whether every second path mirrors the one before it, of an even num_simulations. The result
-    /// says whether they did.
+    /// Every second path mirrors the one before it.
     #[schemars(extend("examples" = [true]))]
     antithetic: Option<bool>,
 }
@@ -109,15 +106,15 @@ struct Params {
 #[serde(deny_unknown_fields)]
 struct HoldingParams {
     /// What is held.
-    #[schemars(length(min = 1, max = 64), extend("examples" = ["BTCUSDT"]))]
+    #[schemars(length(max = 64), extend("examples" = ["BTCUSDT"]))]
     name: String,
-    /// Its value at the start, as decimal text.
+    /// As decimal text.
     #[schemars(extend("examples" = ["6000"]))]
     value: AmountText,
-    /// Its drift, as for one asset.
+    /// As for one asset.
     #[schemars(extend("examples" = [0.1]))]
     drift: f64,
-    /// Its volatility, as for one asset.
+    /// As for one asset.
     #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
     volatility: f64,
 }

@@ -23,10 +23,10 @@ use views::Views;
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "optimize_portfolio",
     title: "Portfolio weights",
-    description: "Finds weights by least risk, best ratio, growth, shares of risk or clusters. \
-                  Long-only and summing to 1, unless constraints say otherwise. Returns are simple \
-                  fractions per period. An optimum is proved, and its gap reported; expected \
-                  returns are the sample's means, or those of black_litterman.",
+    description: "Finds weights by least risk, best ratio, growth, shares of risk or clusters, \
+                  long-only and 1 in sum unless constraints say otherwise. Returns are simple \
+                  fractions per period. Optima are proved; expected returns are the sample's means, \
+                  or blended with views.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -39,18 +39,17 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Names of the assets, all different.
+    /// All different.
     #[schemars(
-        length(min = 1, max = 500),
-        inner(length(min = 1, max = 64)),
+        length(max = 500),
+        inner(length(max = 64)),
         extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
     )]
     assets: Vec<String>,
-    /// Simple returns, `returns[asset][period]`: a series for each of assets, over the same periods,
-    /// oldest first.
+    /// Simple returns, a series an asset, oldest first.
     #[schemars(
-        length(min = 1, max = 500),
-        inner(length(min = 2, max = 20_000)),
+        length(max = 500),
+        inner(length(max = 20_000)),
         extend("examples" = [[
             [0.010, -0.005, 0.007, -0.002],
             [0.015, -0.012, 0.003, 0.006],
@@ -58,53 +57,51 @@ struct Params {
         ]])
     )]
     returns: Vec<Vec<f64>>,
-    /// What is sought. Drawdown is the conditional one; growth is the mean logarithm.
+    /// Growth is the mean logarithm.
     #[schemars(extend("examples" = ["minimum_variance"]))]
     objective: Objective,
-    /// Expected return per period that must be reached: for target_return, and for the least cvar,
-    /// drawdown or semivariance if wished.
+    /// Least expected return per period; also read by minimum_cvar, _drawdown and _semivariance.
     #[schemars(extend("examples" = [0.001]))]
     target_return: Option<f64>,
-    /// Effective risk-free rate per year, 0.04 is 4 %; required for the Sharpe objectives. Without
-    /// it there is no sharpe_ratio.
-    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
+    /// Effective rate per year, 0.04 is 4 %; for Sharpe ratios.
+    #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: Option<f64>,
-    /// Least weight of each asset; without it 0.
+    /// Of each asset; without it 0.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.0]))]
     weight_min: Option<f64>,
-    /// Largest weight of each asset; without it 1.
+    /// Of each asset; without it 1.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
     weight_max: Option<f64>,
-    /// Periods in a year: 365 for days, 8760 for hours.
-    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    /// 365 for days, 8760 for hours.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
-    /// How covariance is estimated.
+    /// The estimator.
     #[schemars(extend("examples" = ["ledoit_wolf_constant_correlation"]))]
     covariance: Covariance,
-    /// The decay of ewma, or the threshold of gerber in deviations.
+    /// The decay of ewma, or the threshold of gerber.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
     covariance_parameter: Option<f64>,
-    /// For minimum_cvar and minimum_drawdown: the confidence of the tail.
+    /// For minimum_cvar and minimum_drawdown.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.9]))]
     risk_confidence: Option<f64>,
-    /// For minimum_semivariance: return below which a period counts; without it the portfolio's mean.
+    /// For minimum_semivariance; without it the portfolio's mean.
     #[schemars(extend("examples" = [0.0]))]
     threshold_return: Option<f64>,
-    /// For maximum_utility: mean less half of this times variance.
+    /// For maximum_utility.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [3.0]))]
     risk_aversion: Option<f64>,
-    /// For minimum_tracking_error and constraints: one weight an asset, 1 in sum.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [[0.4, 0.3, 0.3]]))]
+    /// For minimum_tracking_error and constraints; 1 in sum.
+    #[schemars(length(max = 500), extend("examples" = [[0.4, 0.3, 0.3]]))]
     benchmark_weights: Option<Vec<f64>>,
-    /// For risk_parity: the share of each asset in the risk, 1 in sum; without it equal.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [[0.5, 0.3, 0.2]]))]
+    /// For risk_parity, 1 in sum; without it equal.
+    #[schemars(length(max = 500), extend("examples" = [[0.5, 0.3, 0.2]]))]
     risk_budgets: Option<Vec<f64>>,
-    /// For the hierarchical and nested objectives: how clusters are joined.
+    /// For the hierarchical and nested objectives.
     linkage: Option<Linkage>,
-    /// For the same but hierarchical_risk_parity: how many; without it by the gap statistic.
+    /// For the same but hierarchical_risk_parity; without it by the gap statistic.
     #[schemars(range(min = 1, max = 500), extend("examples" = [2]))]
     clusters: Option<u32>,
-    /// Views on returns, blended with a prior.
+    /// Views, blended with a prior.
     #[schemars(extend("examples" = [{
         "views": [{"loadings": [1.0, -1.0, 0.0], "expected_return": 0.001, "confidence": 0.5}],
         "tau": 0.05
@@ -113,7 +110,7 @@ struct Params {
     /// Further limits.
     #[schemars(extend("examples" = [{"gross_max": 1.0}]))]
     constraints: Option<WeightLimits>,
-    /// Adds the limits that bind, shares of risk and clusters.
+    /// Adds binding limits, shares of risk and clusters.
     #[schemars(extend("examples" = [true]))]
     detail: Option<bool>,
 }

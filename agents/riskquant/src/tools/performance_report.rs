@@ -25,10 +25,9 @@ const DRAWS_MAX: usize = 200_000_000;
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "performance_report",
     title: "Performance report",
-    description: "Judges simple returns of a strategy or account: growth, volatility, Sharpe, \
-                  Sortino, drawdowns, tail and ratios against a benchmark, and how likely the \
-                  Sharpe ratio is luck, given how many strategies were tried. Drawdowns and losses \
-                  are positive fractions; what is not defined is left out.",
+    description: "Judges simple returns of a strategy or account: growth, volatility, ratios, \
+                  drawdowns, tail, benchmark, and how likely the Sharpe ratio is luck, given how \
+                  many strategies were tried. Drawdowns and losses are positive fractions.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -43,29 +42,29 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 struct Params {
     /// Simple returns per period after costs, oldest first.
     #[schemars(
-        length(min = 2, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
     returns: Vec<f64>,
-    /// Periods in a year: 365 for days, 8760 for hours.
-    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    /// 365 for days, 8760 for hours.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
-    /// Effective risk-free rate per year: 0.04 is 4 %.
-    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
+    /// Effective, per year: 0.04 is 4 %.
+    #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: f64,
-    /// Returns of a benchmark over the same periods.
+    /// Over the same periods.
     #[schemars(
-        length(min = 2, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[0.008, -0.004, 0.002, -0.010, 0.006, -0.003, 0.009, 0.001]])
     )]
     benchmark_returns: Option<Vec<f64>>,
-    /// How many strategies were tried, kept or not; with trials_sharpe_deviation.
+    /// Strategies that were tried, kept or not.
     #[schemars(range(min = 1, max = 1_000_000_000), extend("examples" = [20]))]
     trials: Option<u32>,
-    /// Standard deviation of their annual Sharpe ratios.
+    /// Deviation of their annual Sharpe ratios.
     #[schemars(range(min = 0.0), extend("examples" = [0.5]))]
     trials_sharpe_deviation: Option<f64>,
-    /// Resamples behind an interval of the Sharpe ratio; of at least 20 returns.
+    /// For an interval of the Sharpe ratio.
     #[schemars(range(min = 100, max = 100_000), extend("examples" = [1_000]))]
     resamples: Option<u32>,
     /// Of the resamples; without it one is chosen and reported.

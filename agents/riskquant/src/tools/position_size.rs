@@ -21,9 +21,8 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "position_size",
     title: "Position size",
     description: "Sizes one position by every rule that its inputs allow: loss at a stop, ATR, \
-                  volatility target and Kelly. Shows each size as a share of equity, value and \
-                  quantity, and recommends the smallest within the house's max_position_size, with \
-                  the reason. It places no order.",
+                  volatility target and Kelly. Shows each size and recommends the smallest within \
+                  the house's max_position_size, with the reason. It places no order.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -34,44 +33,43 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Equity of the account, as decimal text; more than zero.
+    /// Of the account, as decimal text.
     #[schemars(extend("examples" = ["50000"]))]
     equity: AmountText,
     /// Price of entry.
     #[schemars(extend("examples" = ["60000"]))]
     price: PriceText,
-    /// Step of the quantity, which is rounded down to it; without it 8 places.
+    /// Quantity is rounded down to it.
     #[schemars(extend("examples" = ["0.0001"]))]
     lot_size: Option<QuantityText>,
-    /// Share of equity to lose at the stop: 0.01 is 1 %. With stop_price or atr.
+    /// Share of equity to lose at stop_price or by atr: 0.01 is 1 %.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0, "examples" = [0.01]))]
     risk_fraction: Option<f64>,
     /// Price at which the loss is taken; above price for a short.
     #[schemars(extend("examples" = ["57000"]))]
     stop_price: Option<PriceText>,
-    /// Average true range, in price; the stop is atr_multiple of it away.
+    /// Average true range, in price.
     #[schemars(extend("examples" = ["1500"]))]
     atr: Option<PriceText>,
-    /// With atr.
+    /// Distance of the stop in atr.
     #[schemars(range(max = 100.0), extend("exclusiveMinimum" = 0.0, "examples" = [2.5]))]
     atr_multiple: Option<f64>,
-    /// Standard deviation of the asset's return per year.
+    /// Deviation of the asset's return.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [0.6]))]
     volatility_annual: Option<f64>,
-    /// Deviation per year that the position may give the equity; with volatility_annual.
+    /// Deviation per year that it may give the equity.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [0.01]))]
     volatility_target: Option<f64>,
-    /// Probability that the trade wins.
+    /// Of the trade.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.55]))]
     win_probability: Option<f64>,
-    /// Simple return of the position when it wins; above 0.
+    /// Simple return when it wins.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [0.1]))]
     win_return: Option<f64>,
-    /// Simple return when it loses; below 0.
+    /// Simple return when it loses.
     #[schemars(extend("exclusiveMaximum" = 0.0, "examples" = [-0.05]))]
     loss_return: Option<f64>,
-    /// Share of full Kelly, at most the house's kelly_fraction_max; without it the house's
-    /// kelly_fraction.
+    /// Share of full Kelly; without it the house's.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0, "examples" = [0.25]))]
     kelly_fraction: Option<f64>,
 }

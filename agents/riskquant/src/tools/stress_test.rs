@@ -25,9 +25,8 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "stress_test",
     title: "Stress test",
     description: "Says what weights lose, as fractions of the value held, positive for a loss: in \
-                  shocks that are given, in the worst windows of past returns, when factors move, \
-                  and at a confidence when correlations and volatilities jump. Give what is to be \
-                  tested; the result has the worst loss first.",
+                  given shocks, in the worst windows of the past, when factors move, and when \
+                  correlations and volatilities jump. Give one or more of these.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
@@ -38,7 +37,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Names of the assets.
+    /// Names.
     #[schemars(
         length(min = 1, max = 100),
         inner(length(min = 1, max = 64)),
@@ -48,13 +47,13 @@ struct Params {
     /// Share of the value in each asset, negative for a short.
     #[schemars(length(min = 1, max = 100), extend("examples" = [[0.6, 0.4]]))]
     weights: Vec<f64>,
-    /// Value held, as decimal text; with it losses are given as amounts too.
+    /// Value held; gives losses as amounts.
     #[schemars(extend("examples" = ["100000"]))]
     portfolio_value: Option<AmountText>,
     /// Shocks that happen at once.
     #[schemars(length(min = 1, max = 50))]
     scenarios: Option<Vec<Scenario>>,
-    /// Past simple returns of each asset, oldest first; for window, factors and correlation.
+    /// Past simple returns, a series an asset.
     #[schemars(
         length(min = 1, max = 100),
         inner(length(min = 2, max = 10_000)),
@@ -63,7 +62,7 @@ struct Params {
         ]])
     )]
     returns: Option<Vec<Vec<f64>>>,
-    /// Periods of the windows in which the worst is sought.
+    /// Periods of the worst windows sought.
     #[schemars(range(min = 1, max = 10_000), extend("examples" = [2]))]
     window: Option<u32>,
     /// Factors that move.
@@ -72,7 +71,7 @@ struct Params {
     /// Correlations and volatilities that jump.
     #[schemars(extend("examples" = [{"confidence": 0.95, "share": 0.5, "volatility_multiplier": 2.0}]))]
     correlation: Option<CorrelationParams>,
-    /// Adds each asset's part of each loss.
+    /// Adds each asset's part.
     #[schemars(extend("examples" = [true]))]
     detail: Option<bool>,
 }

@@ -75,7 +75,7 @@ impl Fleet {
             };
             let all = ready("riskquant")? == replicas as u64
                 && ready("exchangespec")? == 1
-                && status["tools"] == 31;
+                && status["tools"] == 38;
             all.then_some(())
         });
     }

@@ -28,13 +28,13 @@ pub(super) enum Model {
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Jumps {
-    /// How many a year in the mean.
+    /// In the mean.
     #[schemars(range(min = 0.0), extend("examples" = [4.0]))]
     per_year: f64,
-    /// Mean logarithm of a jump: -0.1 is a fall of about a tenth.
+    /// Mean logarithm: -0.1 falls about a tenth.
     #[schemars(extend("examples" = [-0.1]))]
     mean: f64,
-    /// Deviation of that logarithm.
+    /// Of that logarithm.
     #[schemars(range(min = 0.0), extend("examples" = [0.15]))]
     deviation: f64,
 }
@@ -44,19 +44,19 @@ pub(super) struct Jumps {
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Variance {
-    /// Per year at the start: a volatility of 60 % is 0.36.
+    /// Per year: 60 % is 0.36.
     #[schemars(range(min = 0.0), extend("examples" = [0.36]))]
     initial: f64,
-    /// Per year, to which it returns.
+    /// To which it returns.
     #[schemars(range(min = 0.0), extend("examples" = [0.36]))]
     long_run: f64,
-    /// How fast it returns, per year.
+    /// Per year.
     #[schemars(extend("examples" = [2.0]))]
     reversion: f64,
-    /// Its own volatility, per year.
+    /// Its own, per year.
     #[schemars(range(min = 0.0), extend("examples" = [0.8]))]
     volatility: f64,
-    /// Its correlation with the price.
+    /// With the price.
     #[schemars(range(min = -1.0, max = 1.0), extend("examples" = [-0.5]))]
     correlation: f64,
 }
@@ -66,10 +66,10 @@ pub(super) struct Variance {
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Sample {
-    /// Simple returns; a step is one of their periods.
-    #[schemars(length(min = 2, max = 10_000), extend("examples" = [[0.01, -0.02, 0.015, -0.005]]))]
+    /// Simple returns, one a step.
+    #[schemars(length(max = 10_000), extend("examples" = [[0.01, -0.02, 0.015, -0.005]]))]
     returns: Vec<f64>,
-    /// Mean length of a block; without it the one that suits the sample.
+    /// Mean; without it the one that suits.
     #[schemars(range(min = 1.0, max = 10_000.0), extend("examples" = [2.0]))]
     block_length: Option<f64>,
 }

@@ -15,35 +15,34 @@ use crate::refusals::{Fields, of_views};
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Views {
-    /// The views; all with a confidence, or none.
+    /// All with a confidence, or none.
     #[schemars(
-        length(min = 1, max = 50),
+        length(max = 50),
         extend("examples" = [[{"loadings": [1.0, -1.0, 0.0], "expected_return": 0.001}]])
     )]
     views: Vec<OneView>,
-    /// Variance of the prior mean as a share of the assets' own, such as 0.05.
+    /// Variance of the prior mean over the assets' own.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [0.05]))]
     tau: f64,
-    /// With risk_aversion: the market's weights, which make the prior; without them it is the
-    /// sample's means.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [[0.5, 0.3, 0.2]]))]
+    /// With risk_aversion, makes the prior.
+    #[schemars(length(max = 500), extend("examples" = [[0.5, 0.3, 0.2]]))]
     market_weights: Option<Vec<f64>>,
-    /// What the market pays for a unit of variance.
+    /// The market's.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [2.5]))]
     risk_aversion: Option<f64>,
 }
 
-/// A view.
+// A view: weights of a portfolio, and its return.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct OneView {
     /// One an asset: 1 and -1 for one against another.
-    #[schemars(length(min = 1, max = 500), extend("examples" = [[1.0, -1.0, 0.0]]))]
+    #[schemars(length(max = 500), extend("examples" = [[1.0, -1.0, 0.0]]))]
     loadings: Vec<f64>,
-    /// Their return per period.
+    /// Return per period.
     #[schemars(extend("examples" = [0.001]))]
     expected_return: f64,
-    /// 0 to 1; without it as sure as the prior.
+    /// Without it as sure as the prior.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.5]))]
     confidence: Option<f64>,
 }

@@ -20,7 +20,7 @@ pub(super) struct CorrelationParams {
     /// Confidence of the tail.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// Share of the way of every correlation to 1.
+    /// Share of the way to 1.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.5]))]
     share: f64,
     /// Factor of every volatility: 2 doubles it.
