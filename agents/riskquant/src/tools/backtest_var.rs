@@ -77,7 +77,7 @@ struct Params {
     /// Of histories; without it normal.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 1.0, "examples" = [5.0]))]
     degrees_of_freedom: Option<f64>,
-    /// Without it one is chosen and reported.
+    /// Without it one is chosen.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
     /// Adds the periods that were breached.

@@ -42,7 +42,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[serde(deny_unknown_fields)]
 struct Params {
     /// The positions.
-    #[schemars(length(max = 200))]
+    #[schemars(length(min = 1, max = 200))]
     positions: Vec<Position>,
     /// Over the same periods; gives beta and alpha.
     #[schemars(
@@ -69,7 +69,7 @@ struct Params {
 #[serde(deny_unknown_fields)]
 struct Position {
     /// What is held.
-    #[schemars(length(max = 64), extend("examples" = ["BTCUSDT"]))]
+    #[schemars(length(min = 1, max = 64), extend("examples" = ["BTCUSDT"]))]
     symbol: String,
     /// Market value as decimal text, negative for a short.
     #[schemars(extend("examples" = ["700.50"]))]

@@ -83,7 +83,7 @@ struct Params {
     /// For monte_carlo, and filtered beyond one period.
     #[schemars(range(min = 1_000, max = 2_000_000), extend("examples" = [20_000]))]
     paths: Option<u32>,
-    /// Of the paths; without it chosen and reported.
+    /// Of the paths; without it chosen.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
     /// Value held, as decimal text; gives losses as amounts.

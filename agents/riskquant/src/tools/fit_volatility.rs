@@ -69,7 +69,7 @@ struct Params {
     /// For egarch beyond one period.
     #[schemars(range(min = 100, max = 1_000_000), extend("examples" = [10_000]))]
     paths: Option<u32>,
-    /// Of the paths; without it one is chosen and reported.
+    /// Of the paths; without it chosen.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
     /// Adds the deviation of each past period.

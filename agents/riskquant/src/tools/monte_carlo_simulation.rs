@@ -57,7 +57,7 @@ struct Params {
     volatility: Option<f64>,
     /// What is held, instead of one asset.
     #[schemars(
-        length(max = 50),
+        length(min = 1, max = 50),
         extend("examples" = [[
             {"name": "BTCUSDT", "value": "6000", "drift": 0.10, "volatility": 0.60},
             {"name": "ETHUSDT", "value": "4000", "drift": 0.12, "volatility": 0.75}
@@ -91,7 +91,7 @@ struct Params {
     /// Paths.
     #[schemars(range(min = 100, max = 2_000_000), extend("examples" = [10_000]))]
     num_simulations: u32,
-    /// Without it one is chosen and reported.
+    /// Without it one is chosen.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
     /// Of value_at_risk and expected_shortfall.
@@ -106,7 +106,7 @@ struct Params {
 #[serde(deny_unknown_fields)]
 struct HoldingParams {
     /// What is held.
-    #[schemars(length(max = 64), extend("examples" = ["BTCUSDT"]))]
+    #[schemars(length(min = 1, max = 64), extend("examples" = ["BTCUSDT"]))]
     name: String,
     /// As decimal text.
     #[schemars(extend("examples" = ["6000"]))]

@@ -67,7 +67,7 @@ struct Params {
     /// For an interval of the Sharpe ratio.
     #[schemars(range(min = 100, max = 100_000), extend("examples" = [1_000]))]
     resamples: Option<u32>,
-    /// Of the resamples; without it one is chosen and reported.
+    /// Of the resamples; without it chosen.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
     /// Periods of a rolling Sharpe ratio and volatility.
