@@ -291,3 +291,52 @@ const PROSE: [&str; 5] = ["description", "enum", "examples", "minimum", "pattern
 fn as_object(value: &Value) -> JsonObject {
     value.as_object().cloned().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_keep_their_examples_and_numbers_and_objects_show_themselves() {
+        let schema = json!({"type": "object", "properties": {
+            "symbol": {"type": "string", "examples": ["BTCUSDT"]},
+            "names": {"type": "array", "items": {"type": "string"}, "examples": [["A", "B"]]},
+            "side": {"type": "string", "enum": ["buy", "sell"], "examples": ["buy"]},
+            "returns": {"type": "array", "items": {"type": "number"}, "examples": [[0.1]]},
+            "legs": {"type": "array", "examples": [[{"price": "1", "count": 2}]], "items": {
+                "type": "object",
+                "properties": {
+                    "price": {"type": "string", "examples": ["1"]},
+                    "examples": {"type": "integer", "minimum": 1, "examples": [2]}
+                }
+            }}
+        }});
+        let listed = &brief(&schema)["properties"];
+        assert_eq!(listed["symbol"]["examples"], json!(["BTCUSDT"]));
+        assert_eq!(listed["names"]["examples"], json!([["A", "B"]]));
+        for dropped in ["side", "returns", "legs"] {
+            assert_eq!(listed[dropped].get("examples"), None, "{dropped}");
+        }
+        let members = &listed["legs"]["items"]["properties"];
+        assert_eq!(members["price"]["examples"], json!(["1"]));
+        assert_eq!(members["examples"], json!({"type": "integer", "minimum": 1}));
+    }
+
+    #[test]
+    fn a_result_is_listed_by_names_and_kinds_alone() {
+        let schema = json!({
+            "type": "object", "additionalProperties": false, "required": ["side"],
+            "properties": {
+                "side": {"type": "string", "enum": ["buy"], "description": "Which."},
+                "required": {"type": "number", "minimum": 0}
+            }
+        });
+        assert_eq!(
+            shape(&schema),
+            json!({
+                "type": "object",
+                "properties": {"side": {"type": "string"}, "required": {"type": "number"}}
+            })
+        );
+    }
+}

@@ -16,6 +16,7 @@ use crate::refusals::{Fields, of_var};
 
 mod held;
 mod measure;
+mod simulated;
 
 use held::{Component, Held};
 use measure::{Fit, Transform, measure};

@@ -3,9 +3,8 @@
 use agent::{Effect, Run, ToolDef, typed};
 use quant::simulate::Estimate;
 use quant::volatility::{
-    self, Bars, Coefficients, Dynamics, EwmaStart, GarchFit, LimitReached, MeanModel,
-    RangeEstimator, Specification, VolatilityError, bipower, ewma, fit_garch, range_volatility,
-    realised,
+    self, Bars, Dynamics, EwmaStart, MeanModel, RangeEstimator, Specification, VolatilityError,
+    bipower, ewma, fit_garch, range_volatility, realised,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,10 @@ use crate::SizingLimits;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_volatility};
 use crate::seed::seed_or_chosen;
+
+mod fit;
+
+use fit::Fit;
 
 /// The most periods of all simulated paths together: about a second.
 const PERIODS_OF_ALL_MAX: u64 = 20_000_000;
@@ -147,51 +150,6 @@ struct Volatility {
     past_deviations: Option<Vec<f64>>,
     /// What was assumed.
     assumptions: Vec<String>,
-}
-
-/// A fitted model, on the scale of the returns.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Fit {
-    /// The coefficients.
-    coefficients: Parameters,
-    /// Their robust standard errors (Bollerslev & Wooldridge 1992). One at a bound has none.
-    errors: Parameters,
-    /// The bounds that hold.
-    limits: Vec<String>,
-    /// What remains of a shock to the variance after one period; at 1 shocks never die out.
-    persistence: f64,
-    /// Volatility per year to which forecasts return. Left out where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    long_run_volatility_annual: Option<f64>,
-    /// Log-likelihood.
-    log_likelihood: f64,
-    /// Akaike's criterion.
-    aic: f64,
-    /// Schwarz's criterion.
-    bic: f64,
-}
-
-/// What a model has; what it has none of is left out.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Parameters {
-    /// Mean return of a period.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mean: Option<f64>,
-    /// Intercept of the variance, of its logarithm for egarch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    omega: Option<f64>,
-    /// Reaction to the size of the last shock.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    alpha: Option<f64>,
-    /// Further reaction to its sign.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gamma: Option<f64>,
-    /// Weight of the last variance.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    beta: Option<f64>,
-    /// Degrees of freedom.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    degrees_of_freedom: Option<f64>,
 }
 
 fn fit_volatility(params: &Params) -> Result<Volatility, Failure> {
@@ -352,52 +310,6 @@ impl Volatility {
             past_deviations: None,
             assumptions: vec![said.to_owned(), annual.to_owned()],
         }
-    }
-}
-
-// === impl Fit ===
-
-impl Fit {
-    fn of(fit: &GarchFit, params: &Params) -> Self {
-        let year = params.periods_per_year;
-        let long_run = fit.unconditional_variance().map(|variance| (variance * year).sqrt());
-        Self {
-            coefficients: Parameters::from(fit.coefficients),
-            errors: Parameters::from(fit.errors.robust),
-            limits: fit.limits.iter().map(|limit| bound(*limit).to_owned()).collect(),
-            persistence: fit.persistence(),
-            long_run_volatility_annual: long_run.filter(|value| value.is_finite()),
-            log_likelihood: fit.log_likelihood,
-            aic: fit.aic,
-            bic: fit.bic,
-        }
-    }
-}
-
-impl From<Coefficients> for Parameters {
-    fn from(of: Coefficients) -> Self {
-        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
-        Self {
-            mean: finite(of.mean),
-            omega: finite(of.omega),
-            alpha: finite(of.alpha),
-            gamma: finite(of.gamma),
-            beta: finite(of.beta),
-            degrees_of_freedom: finite(of.degrees_of_freedom),
-        }
-    }
-}
-
-fn bound(limit: LimitReached) -> &'static str {
-    match limit {
-        LimitReached::Mean => "the mean is at a kink of the likelihood",
-        LimitReached::Omega => "the intercept is at its least",
-        LimitReached::Alpha => "no reaction to a rise",
-        LimitReached::AlphaPlusGamma => "no reaction to a fall",
-        LimitReached::Beta => "no memory of the last variance",
-        LimitReached::Persistence => "shocks never die out",
-        LimitReached::FreedomMin => "the tail is as heavy as a finite variance allows",
-        LimitReached::FreedomMax => "the innovations are as good as normal",
     }
 }
 

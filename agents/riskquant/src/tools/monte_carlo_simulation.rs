@@ -11,13 +11,12 @@ use wire::money::AmountText;
 use wire::{Failure, Violation, schema};
 
 use crate::SizingLimits;
-use crate::limits::number;
 use crate::refusals::{Fields, of_simulate, of_var, own_name};
 use crate::seed::seed_or_chosen;
 
 mod model;
 
-use model::{Jumps, Model, Sample, Single, Variance};
+use model::{Jumps, Model, Sample, Single, Variance, worth};
 
 /// The most steps of all holdings together: what lies between two looks at whether the call was
 /// given up is one block of paths, and must take no more than about a second.
@@ -310,14 +309,6 @@ fn required(name: &str, example: Value) -> Violation {
     let (field, value) = (name.to_owned(), "missing".to_owned());
     let rule = "is required without holdings".to_owned();
     Violation { field, value, rule, example: Some(example) }
-}
-
-/// A value to start from, as a statistic.
-fn worth(field: &str, value: Amount, example: &str) -> Result<f64, Failure> {
-    if value.is_negative() {
-        return Err(Failure::invalid(field, value, "must be zero or more", json!(example)));
-    }
-    Ok(number(value.decimal()))
 }
 
 fn summed(given: &[HoldingParams]) -> Result<(Vec<Holding>, Amount), Failure> {

@@ -1,6 +1,5 @@
 //! The tail by each method.
 
-use quant::joint::{Joint, JointPlan, JointSampling, Marginal, rank_correlation, simulate_tail};
 use quant::tail::{
     self, QuantileRule, Resampling, Scaling, TailError, TailEstimate, Threshold, age_weighted,
     ewma_normal, exceedances, filtered, hill, student,
@@ -12,18 +11,16 @@ use serde::Serialize;
 use serde_json::json;
 use wire::Failure;
 
-use super::held::{Held, Moments};
-use super::{Filter, Law, Method, Params};
+use super::held::Held;
+use super::simulated::monte_carlo;
+use super::{Filter, Method, Params};
 use crate::choice::word;
-use crate::refusals::{Fields, of_joint, of_tail, of_var};
+use crate::refusals::{Fields, of_tail, of_var};
 use crate::seed::seed_or_chosen;
 
 /// The most periods of all paths together where a simulation does not ask whether it was given up:
 /// about a second.
 const PERIODS_OF_ALL_MAX: u64 = 20_000_000;
-
-/// The most periods of all assets: one block of paths must take no more than about a second.
-const PERIODS_OF_ASSETS_MAX: u64 = 20_000;
 
 /// A tail and how it came about.
 pub(super) struct Measured {
@@ -56,49 +53,49 @@ pub(super) struct Transform {
 pub(super) struct Fit {
     /// For age_weighted: how many equal observations know as much.
     #[serde(skip_serializing_if = "Option::is_none")]
-    effective_observations: Option<f64>,
+    pub(super) effective_observations: Option<f64>,
     /// For student_t: the centre.
     #[serde(skip_serializing_if = "Option::is_none")]
-    location: Option<f64>,
+    pub(super) location: Option<f64>,
     /// For student_t: the scale, which is not the deviation. For pareto: the scale of the excess.
     #[serde(skip_serializing_if = "Option::is_none")]
-    scale: Option<f64>,
+    pub(super) scale: Option<f64>,
     /// For student_t: degrees of freedom; 1000 is as good as normal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    degrees_of_freedom: Option<f64>,
+    pub(super) degrees_of_freedom: Option<f64>,
     /// For filtered: the deviation of the next period.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_deviation: Option<f64>,
+    pub(super) next_deviation: Option<f64>,
     /// For filtered with a model: what remains of a shock to the variance after one period.
     #[serde(skip_serializing_if = "Option::is_none")]
-    persistence: Option<f64>,
+    pub(super) persistence: Option<f64>,
     /// For pareto and hill: the loss from which the tail is modelled.
     #[serde(skip_serializing_if = "Option::is_none")]
-    threshold: Option<f64>,
+    pub(super) threshold: Option<f64>,
     /// For pareto and hill: how many losses exceed it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    exceedances: Option<usize>,
+    pub(super) exceedances: Option<usize>,
     /// For pareto and hill: the shape; positive is heavier than exponential.
     #[serde(skip_serializing_if = "Option::is_none")]
-    shape: Option<f64>,
+    pub(super) shape: Option<f64>,
     /// Its asymptotic standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
-    shape_error: Option<f64>,
+    pub(super) shape_error: Option<f64>,
     /// How many paths were simulated.
     #[serde(skip_serializing_if = "Option::is_none")]
-    paths: Option<usize>,
+    pub(super) paths: Option<usize>,
     /// The seed that repeats them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Standard error of var_fraction: what another seed would change it by.
     #[serde(skip_serializing_if = "Option::is_none")]
-    var_error: Option<f64>,
+    pub(super) var_error: Option<f64>,
     /// Standard error of expected_shortfall_fraction.
     #[serde(skip_serializing_if = "Option::is_none")]
-    expected_shortfall_error: Option<f64>,
+    pub(super) expected_shortfall_error: Option<f64>,
     /// For copulas: how far rank correlations were moved to be ones that a law can have.
     #[serde(skip_serializing_if = "Option::is_none")]
-    correlation_repair: Option<f64>,
+    pub(super) correlation_repair: Option<f64>,
 }
 
 /// The tail by the method that was asked for.
@@ -172,7 +169,7 @@ fn closed(
     })
 }
 
-const ONE_PERIOD: &str = "one period; nothing is scaled";
+pub(super) const ONE_PERIOD: &str = "one period; nothing is scaled";
 const INDEPENDENT_SUMS: &str =
     "independent returns that add: the mean grows with time, the deviation with its root";
 
@@ -307,75 +304,7 @@ fn filter(params: &Params, returns: &[f64], confidence: Confidence) -> Result<Me
     Ok(Measured::of(found.tail, Some(fit), said))
 }
 
-fn monte_carlo(
-    params: &Params,
-    (held, confidence): (&Held, Confidence),
-    fields: &Fields<'_>,
-    is_cancelled: &(dyn Fn() -> bool + Sync),
-) -> Result<Measured, Failure> {
-    let refuse = |error| of_joint(error, fields);
-    let (assets, weights) = held.as_assets(fields)?;
-    let of_all = u64::from(params.horizon) * u64::try_from(weights.len()).unwrap_or(u64::MAX);
-    if of_all > PERIODS_OF_ASSETS_MAX {
-        let rule = format!("times assets must be at most {PERIODS_OF_ASSETS_MAX}");
-        return Err(Failure::invalid("horizon", params.horizon, &rule, json!(1)));
-    }
-    let freedom = params.degrees_of_freedom.unwrap_or(f64::NAN);
-    let (law, repair, said) = match params.law {
-        Some(Law::GaussianCopula | Law::TCopula) => {
-            let ranks = rank_correlation(&assets).map_err(refuse)?;
-            let marginals = assets.assets().iter().cloned().map(Marginal::Empirical).collect();
-            let law = if params.law == Some(Law::TCopula) {
-                Joint::t_copula(marginals, &ranks.correlation, freedom)
-            } else {
-                Joint::gaussian_copula(marginals, &ranks.correlation)
-            };
-            let said = "assets keep their own samples and are bound by a copula with the correlation \
-                        of Kendall's tau";
-            (law.map_err(refuse)?, Some(ranks.repair_distance), said)
-        }
-        law => {
-            let Moments { mean, covariance } = Moments::of(&assets, fields)?;
-            let law = if law == Some(Law::StudentT) {
-                Joint::student_t(&mean, &covariance, freedom)
-            } else {
-                Joint::normal(&mean, &covariance)
-            };
-            (law.map_err(refuse)?, None, "means and covariance are the sample's")
-        }
-    };
-    let plan = JointPlan {
-        paths: count(params.paths),
-        seed: seed_or_chosen(params.seed),
-        sampling: JointSampling::Independent,
-        confidence,
-        horizon_periods: params.horizon,
-        threads: 1,
-    };
-    let found = simulate_tail(&law, &weights, &plan, is_cancelled).map_err(refuse)?;
-    Ok(Measured {
-        value_at_risk: found.value_at_risk.value,
-        expected_shortfall: found.expected_shortfall.value,
-        tail_observations: None,
-        horizon_rule: if params.horizon == 1 {
-            ONE_PERIOD.to_owned()
-        } else {
-            "independent periods along which bought and held assets compound".to_owned()
-        },
-        cornish_fisher: None,
-        fit: Some(Fit {
-            paths: Some(found.paths),
-            seed: Some(found.seed),
-            var_error: Some(found.value_at_risk.standard_error),
-            expected_shortfall_error: Some(found.expected_shortfall.standard_error),
-            correlation_repair: repair,
-            ..Fit::default()
-        }),
-        assumptions: vec![said.to_owned()],
-    })
-}
-
-fn count(paths: Option<u32>) -> usize {
+pub(super) fn count(paths: Option<u32>) -> usize {
     usize::try_from(paths.unwrap_or(0)).expect("invariant: a u32 fits into a usize")
 }
 

@@ -1,16 +1,19 @@
 //! What one asset's price follows when it is not a geometric Brownian path.
 
+use domain::Amount;
 use quant::bootstrap::block_length;
 use quant::simulate::{
     Heston, Merton, Outcome, Plan, Process, simulate_process, simulate_resampled,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use wire::money::AmountText;
 use wire::{Failure, Violation};
 
-use super::{Params, worth};
+use super::Params;
 use crate::choice::Choice;
+use crate::limits::number;
 use crate::refusals::{Fields, of_bootstrap, of_simulate};
 
 /// What was simulated.
@@ -187,6 +190,14 @@ impl<'a> Single<'a> {
             "drawdown is seen at the ends of steps only".to_owned(),
         ]
     }
+}
+
+/// A value to start from, as a statistic.
+pub(super) fn worth(field: &str, value: Amount, example: &str) -> Result<f64, Failure> {
+    if value.is_negative() {
+        return Err(Failure::invalid(field, value, "must be zero or more", json!(example)));
+    }
+    Ok(number(value.decimal()))
 }
 
 /// The parameter by which a field of the model was given.
