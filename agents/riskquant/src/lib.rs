@@ -9,6 +9,7 @@
 //! * No tool acts: each answer follows from the arguments and the configured limits alone.
 //! * Numbers that do not exist are left out of an answer; none is replaced by zero.
 
+mod answer;
 mod choice;
 mod covariances;
 mod limits;

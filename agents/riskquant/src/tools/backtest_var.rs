@@ -12,6 +12,7 @@ use serde_json::json;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_backtest, of_var};
 use crate::seed::seed_or_chosen;
@@ -32,7 +33,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Backtest>,
     run: Run::Heavy(|_, args, context| {
-        typed(args, |params| backtest_var(&params, &|| context.is_cancelled()))
+        typed(args, |params| representable(backtest_var(&params, &|| context.is_cancelled())))
     }),
 };
 

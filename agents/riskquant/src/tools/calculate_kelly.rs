@@ -11,6 +11,7 @@ use serde_json::json;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_kelly};
 
@@ -29,7 +30,9 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<KellySize>,
-    run: Run::Inline(|limits, args, _| typed(args, |params| calculate_kelly(limits, &params))),
+    run: Run::Inline(|limits, args, _| {
+        typed(args, |params| representable(calculate_kelly(limits, &params)))
+    }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]

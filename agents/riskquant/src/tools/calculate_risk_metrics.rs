@@ -16,6 +16,7 @@ use wire::{Failure, schema};
 
 use super::optimize_portfolio::{CorrelatedPair, correlation_limit};
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::example_in;
 use crate::limits::{Judged, LimitViolation, number};
 use crate::refusals::{Fields, of_metrics, of_stats, of_var};
@@ -34,7 +35,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<RiskMetrics>,
     run: Run::Heavy(|limits, args, _| {
-        typed(args, |params| calculate_risk_metrics(limits, &params))
+        typed(args, |params| representable(calculate_risk_metrics(limits, &params)))
     }),
 };
 

@@ -10,6 +10,7 @@ use wire::money::AmountText;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::{Choice, example_in, word};
 use crate::limits::share_of;
 use crate::refusals::{Fields, of_var};
@@ -33,7 +34,9 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<TailLoss>,
     run: Run::Heavy(|limits, args, context| {
-        typed(args, |params| calculate_var(limits, &params, &|| context.is_cancelled()))
+        typed(args, |params| {
+            representable(calculate_var(limits, &params, &|| context.is_cancelled()))
+        })
     }),
 };
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::{Choice, check_names, word};
 use crate::covariances::Covariance;
 use crate::refusals::{Fields, of_metrics, of_portfolio, of_stats, of_var};
@@ -26,7 +27,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Frontier>,
     run: Run::Heavy(|_, args, context| {
-        typed(args, |params| efficient_frontier(&params, &|| context.is_cancelled()))
+        typed(args, |params| representable(efficient_frontier(&params, &|| context.is_cancelled())))
     }),
 };
 

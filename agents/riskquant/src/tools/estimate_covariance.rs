@@ -10,6 +10,7 @@ use wire::{Failure, schema};
 
 use super::optimize_portfolio::{CorrelatedPair, correlation_limit};
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::check_names;
 use crate::covariances::Covariance;
 use crate::limits::LimitViolation;
@@ -28,7 +29,9 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Comovement>,
-    run: Run::Heavy(|limits, args, _| typed(args, |params| estimate_covariance(limits, &params))),
+    run: Run::Heavy(|limits, args, _| {
+        typed(args, |params| representable(estimate_covariance(limits, &params)))
+    }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -12,6 +12,7 @@ use serde_json::json;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_volatility};
 use crate::seed::seed_or_chosen;
@@ -33,7 +34,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Volatility>,
-    run: Run::Heavy(|_, args, _| typed(args, |params| fit_volatility(&params))),
+    run: Run::Heavy(|_, args, _| typed(args, |params| representable(fit_volatility(&params)))),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -11,6 +11,7 @@ use wire::money::AmountText;
 use wire::{Failure, Violation, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::refusals::{Fields, of_simulate, of_var, own_name};
 use crate::seed::seed_or_chosen;
 
@@ -38,7 +39,9 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Simulated>,
     run: Run::Heavy(|_, args, context| {
-        typed(args, |params| monte_carlo_simulation(&params, &|| context.is_cancelled()))
+        typed(args, |params| {
+            representable(monte_carlo_simulation(&params, &|| context.is_cancelled()))
+        })
     }),
 };
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::{Choice, check_names, word};
 use crate::covariances::Covariance;
 use crate::limits::{Judged, LimitViolation};
@@ -32,7 +33,9 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Weights>,
     run: Run::Heavy(|limits, args, context| {
-        typed(args, |params| optimize_portfolio(limits, &params, &|| context.is_cancelled()))
+        typed(args, |params| {
+            representable(optimize_portfolio(limits, &params, &|| context.is_cancelled()))
+        })
     }),
 };
 

@@ -11,6 +11,7 @@ use serde_json::json;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::Choice;
 use crate::refusals::{Fields, of_bootstrap, of_metrics, of_track, of_var, own_name};
 use crate::seed::seed_or_chosen;
@@ -33,7 +34,7 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Report>,
     run: Run::Heavy(|_, args, context| {
-        typed(args, |params| performance_report(&params, &|| context.is_cancelled()))
+        typed(args, |params| representable(performance_report(&params, &|| context.is_cancelled())))
     }),
 };
 

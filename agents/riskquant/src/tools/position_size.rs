@@ -10,6 +10,7 @@ use wire::money::{AmountText, PriceText, QuantityText};
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::Choice;
 use crate::limits::{number, share_of};
 use crate::refusals::{Fields, of_kelly, own_name};
@@ -27,7 +28,9 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Sizes>,
-    run: Run::Inline(|limits, args, _| typed(args, |params| position_size(limits, &params))),
+    run: Run::Inline(|limits, args, _| {
+        typed(args, |params| representable(position_size(limits, &params)))
+    }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -13,6 +13,7 @@ use wire::money::AmountText;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
 use crate::choice::{Choice, example_in};
 use crate::limits::share_of;
 use crate::refusals::{Fields, of_stats, of_stress};
@@ -31,7 +32,9 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Stressed>,
-    run: Run::Heavy(|limits, args, _| typed(args, |params| stress_test(limits, &params))),
+    run: Run::Heavy(|limits, args, _| {
+        typed(args, |params| representable(stress_test(limits, &params)))
+    }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -260,6 +260,65 @@ async fn the_examples_of_every_tool_run_and_keep_the_output_schema() {
     }
 }
 
+/// Every number of a series times a factor.
+fn scaled(args: &Value, factor: f64) -> Value {
+    const SERIES: [&str; 8] = [
+        "returns",
+        "asset_returns",
+        "benchmark_returns",
+        "value_at_risk",
+        "expected_shortfall",
+        "mean_excess",
+        "covariance",
+        "shocks",
+    ];
+    fn times(value: &Value, factor: f64) -> Value {
+        match value {
+            Value::Array(items) => items.iter().map(|item| times(item, factor)).collect(),
+            Value::Number(number) => number.as_f64().map_or(Value::Null, |n| json!(n * factor)),
+            other => other.clone(),
+        }
+    }
+    match args {
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| {
+                let is_series = SERIES.contains(&name.as_str());
+                let of = if is_series { times(value, factor) } else { scaled(value, factor) };
+                (name.clone(), of)
+            });
+            Value::Object(members.collect())
+        }
+        Value::Array(items) => items.iter().map(|item| scaled(item, factor)).collect(),
+        other => other.clone(),
+    }
+}
+
+/// No size of returns leads to a number that JSON cannot hold: what cannot be said is refused.
+#[tokio::test]
+async fn series_of_any_size_are_answered_or_refused() {
+    let world = World::new(Config::default()).await;
+    for tool in listed(&world).await {
+        let properties = tool.input_schema["properties"].as_object().unwrap();
+        let required = example_of(&tool.input_schema);
+        for (given, names) in combinations(tool.name.as_str()) {
+            let mut args = required.clone();
+            for name in names {
+                args[*name] = example_of(&properties[*name]);
+            }
+            for (name, value) in given.as_object().unwrap() {
+                args[name] = value.clone();
+            }
+            for factor in [1e30, 1e20, 40.0, -30.0, 0.0, 1e-12, 1e-160, 1e-300] {
+                let args = scaled(&args, factor);
+                if let Err(failure) = world.call(tool.name.as_str(), &args).await {
+                    assert_ne!(failure.code, Code::Internal, "{} {args}: {failure}", tool.name);
+                    assert_ne!(failure.code, Code::Unknown, "{} {args}: {failure}", tool.name);
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_parameter_is_refused_by_every_tool() {
     let world = World::new(Config::default()).await;
