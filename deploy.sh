@@ -268,13 +268,14 @@ is_our_redis() {
   ) 2>/dev/null
 }
 
-# Sets `port` to a free one: $1 if it is.
+# Sets `port` to a free one: $1 if it is. Below the ports that the machine gives to outgoing
+# connections, which would not be seen as taken and could not be listened on.
 free_port() {
   local tries
   port=$1
   if [ -n "$port" ] && ! is_taken "$port"; then return; fi
   for ((tries = 0; tries < 100; tries++)); do
-    port=$((20000 + RANDOM))
+    port=$((20000 + RANDOM % 12000))
     is_taken "$port" || return 0
   done
   die 'no free port'

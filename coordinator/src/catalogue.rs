@@ -212,7 +212,7 @@ fn for_mcp(name: &str, info: &ToolInfo) -> Tool {
 
 /// The schema of a tool's own parameters; one that acts also takes the command's name.
 fn input_for_callers(info: &ToolInfo) -> JsonObject {
-    let mut schema = as_object(&info.input_schema);
+    let mut schema = as_object(&brief(&info.input_schema));
     if info.effect.acts()
         && let Some(Value::Object(properties)) = schema.get_mut("properties")
     {
@@ -230,12 +230,36 @@ fn input_for_callers(info: &ToolInfo) -> JsonObject {
     schema
 }
 
+/// A parameter's schema with the examples of texts only, which show how they are written. Bounds and
+/// members show as much of anything else, and a refusal names an example for every parameter.
+fn brief(schema: &Value) -> Value {
+    let Value::Object(node) = schema else { return schema.clone() };
+    let is_text = |node: &serde_json::Map<String, Value>| {
+        let of = node.get("items").unwrap_or(&Value::Null);
+        let kind = node.get("type").filter(|kind| *kind != "array").or_else(|| of.get("type"));
+        kind.is_some_and(|kind| kind == "string") && !node.contains_key("enum")
+    };
+    let kept = node.iter().filter(|(key, _)| key.as_str() != "examples" || is_text(node));
+    let briefed = kept.map(|(key, value)| {
+        let value = match (key.as_str(), value) {
+            ("properties", Value::Object(members)) => {
+                members.iter().map(|(name, of)| (name.clone(), brief(of))).collect()
+            }
+            ("items", _) => brief(value),
+            _ => value.clone(),
+        };
+        (key.clone(), value)
+    });
+    Value::Object(briefed.collect())
+}
+
 /// A result's schema without its prose, and without the members of what stands inside it. A model
 /// pays for every word of the list in every conversation, and sees a result when it has it; what all
 /// of it means stands in `/api/tools` and `docs/tools.md`.
 fn shape(schema: &Value) -> Value {
     let Value::Object(node) = schema else { return schema.clone() };
-    let kept = node.iter().filter(|(key, _)| !PROSE.contains(&key.as_str()));
+    let left_out = |key: &str| PROSE.contains(&key) || MEMBERS[1..].contains(&key);
+    let kept = node.iter().filter(|(key, _)| !left_out(key.as_str()));
     let shaped = kept.map(|(key, value)| {
         let value = match (key.as_str(), value) {
             // Here the keys are names of results, whatever they are called.
@@ -262,8 +286,57 @@ fn outline(schema: &Value) -> Value {
 const MEMBERS: [&str; 3] = ["properties", "required", "additionalProperties"];
 
 /// The keywords of a schema that explain, or bound what only its maker could break.
-const PROSE: [&str; 4] = ["description", "examples", "minimum", "pattern"];
+const PROSE: [&str; 5] = ["description", "enum", "examples", "minimum", "pattern"];
 
 fn as_object(value: &Value) -> JsonObject {
     value.as_object().cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_keep_their_examples_and_numbers_and_objects_show_themselves() {
+        let schema = json!({"type": "object", "properties": {
+            "symbol": {"type": "string", "examples": ["BTCUSDT"]},
+            "names": {"type": "array", "items": {"type": "string"}, "examples": [["A", "B"]]},
+            "side": {"type": "string", "enum": ["buy", "sell"], "examples": ["buy"]},
+            "returns": {"type": "array", "items": {"type": "number"}, "examples": [[0.1]]},
+            "legs": {"type": "array", "examples": [[{"price": "1", "count": 2}]], "items": {
+                "type": "object",
+                "properties": {
+                    "price": {"type": "string", "examples": ["1"]},
+                    "examples": {"type": "integer", "minimum": 1, "examples": [2]}
+                }
+            }}
+        }});
+        let listed = &brief(&schema)["properties"];
+        assert_eq!(listed["symbol"]["examples"], json!(["BTCUSDT"]));
+        assert_eq!(listed["names"]["examples"], json!([["A", "B"]]));
+        for dropped in ["side", "returns", "legs"] {
+            assert_eq!(listed[dropped].get("examples"), None, "{dropped}");
+        }
+        let members = &listed["legs"]["items"]["properties"];
+        assert_eq!(members["price"]["examples"], json!(["1"]));
+        assert_eq!(members["examples"], json!({"type": "integer", "minimum": 1}));
+    }
+
+    #[test]
+    fn a_result_is_listed_by_names_and_kinds_alone() {
+        let schema = json!({
+            "type": "object", "additionalProperties": false, "required": ["side"],
+            "properties": {
+                "side": {"type": "string", "enum": ["buy"], "description": "Which."},
+                "required": {"type": "number", "minimum": 0}
+            }
+        });
+        assert_eq!(
+            shape(&schema),
+            json!({
+                "type": "object",
+                "properties": {"side": {"type": "string"}, "required": {"type": "number"}}
+            })
+        );
+    }
 }

@@ -9,9 +9,15 @@
 //! * No tool acts: each answer follows from the arguments and the configured limits alone.
 //! * Numbers that do not exist are left out of an answer; none is replaced by zero.
 
+mod answer;
+mod choice;
+mod covariances;
 mod limits;
 mod refusals;
+mod seed;
 mod tools;
+mod track;
+mod weight_limits;
 
 use agent::{Definition, Environment, OpenError, Opened};
 use futures_util::FutureExt;

@@ -6,7 +6,7 @@
 use crate::stats::AssetReturns;
 
 /// Uniform numbers in [0, 1): `s = 1103515245 s + 12345 mod 2^31`.
-fn uniform(count: usize, seed: u64) -> Vec<f64> {
+pub(crate) fn uniform(count: usize, seed: u64) -> Vec<f64> {
     let mut state = seed;
     (0..count)
         .map(|_| {
@@ -48,4 +48,20 @@ pub(crate) fn near(actual: f64, expected: f64, tolerance: f64) {
         difference <= tolerance * expected.abs().max(1e-12),
         "{actual:e} is not {expected:e} to {tolerance:e}"
     );
+}
+
+/// Returns whose variance clusters and rises after falls: a GJR recursion with shocks that are
+/// sums of twelve uniform numbers less six; with `power` above one their tails grow heavier.
+pub(crate) fn clustered(periods: usize, seed: u64, power: f64) -> Vec<f64> {
+    let u = uniform(12 * periods, seed);
+    let mut variance = 1e-4_f64;
+    u.chunks_exact(12)
+        .map(|twelve| {
+            let sum = twelve.iter().sum::<f64>() - 6.0;
+            let shock = variance.sqrt() * sum.signum() * sum.abs().powf(power);
+            let reaction = if shock < 0.0 { 0.12 } else { 0.05 };
+            variance = 2e-6 + reaction * shock * shock + 0.88 * variance;
+            0.0005 + shock
+        })
+        .collect()
 }

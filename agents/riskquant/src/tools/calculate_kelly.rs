@@ -1,46 +1,104 @@
 //! How much of the equity a bet deserves.
 
 use agent::{Effect, Run, ToolDef, typed};
-use quant::kelly::{BinaryBet, Decision};
+use quant::kelly::{
+    BinaryBet, Decision, ExclusiveBet, KellyError, estimation_haircut, ruin_probability,
+    size_assets, size_continuous, size_exclusive, size_sample,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
-use crate::refusals::of_kelly;
+use crate::answer::representable;
+use crate::choice::{Choice, word};
+use crate::refusals::{Fields, of_kelly};
+
+mod sized;
+
+use sized::{Sized, Stake};
 
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_kelly",
     title: "Kelly position size",
-    description: "Sizes a bet with two outcomes by the Kelly criterion. Returns are simple \
-                  fractions per unit staked (0.05 is a gain of 5 %, -0.05 a loss). Gives the \
-                  uncapped full Kelly fraction, the share of it that is used, and the final size as \
-                  a share of equity under the house's max_position_size. It estimates no \
-                  probability and places no order.",
+    description: "Sizes bets by the Kelly criterion: one with two outcomes, exclusive ones, a \
+                  sample, or assets by mean and variance. Returns are simple fractions (-0.05 loses \
+                  5 %). Gives the uncapped full Kelly fraction, the share used and the final size as \
+                  a share of equity under the house's limits. It places no order.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<KellySize>,
-    run: Run::Inline(|limits, args, _| typed(args, |params| calculate_kelly(limits, &params))),
+    run: Run::Inline(|limits, args, _| {
+        typed(args, |params| representable(calculate_kelly(limits, &params)))
+    }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Probability that the bet wins, 0 to 1.
+    /// What is known; without it binary. Continuous is one asset held long, assets several either way.
+    method: Option<Method>,
+    /// For binary.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
-    win_probability: f64,
-    /// Simple return per unit staked when it wins; above 0: 1 doubles the stake.
+    win_probability: Option<f64>,
+    /// For binary: simple return per unit staked; 1 doubles the stake.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
-    win_return: f64,
-    /// Simple return per unit staked when it loses; below 0: -1 loses the whole stake.
+    win_return: Option<f64>,
+    /// For binary: below 0; -1 loses the whole stake.
     #[schemars(extend("exclusiveMaximum" = 0.0, "examples" = [-1.0]))]
-    loss_return: f64,
-    /// Share of full Kelly to use, above 0 and at most the house's kelly_fraction_max. Without it
-    /// the house's kelly_fraction is used. The result says which share it was.
+    loss_return: Option<f64>,
+    /// For exclusive: at most one wins, the others lose their stake.
+    #[schemars(
+        length(max = 64),
+        extend("examples" = [[
+            {"win_probability": 0.4, "win_return": 2.0}, {"win_probability": 0.3, "win_return": 1.5}
+        ]])
+    )]
+    bets: Option<Vec<Bet>>,
+    /// For sample: simple returns per unit staked.
+    #[schemars(length(max = 2_000), extend("examples" = [[0.3, -0.2, 0.1, -0.15]]))]
+    returns: Option<Vec<f64>>,
+    /// For continuous and assets: mean return over the risk-free rate, per period.
+    #[schemars(length(max = 50), extend("examples" = [[0.001]]))]
+    mean_excess: Option<Vec<f64>>,
+    /// For the same: of the returns per period, by rows.
+    #[schemars(
+        length(max = 50),
+        inner(length(max = 50)),
+        extend("examples" = [[[0.0004]]])
+    )]
+    covariance: Option<Vec<Vec<f64>>>,
+    /// Of win_probability or mean_excess: gives estimation_haircut.
+    #[schemars(range(min = 0.0), extend("examples" = [0.0005]))]
+    standard_error: Option<f64>,
+    /// Share of full Kelly; without it the house's.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0, "examples" = [0.25]))]
     kelly_fraction: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Method {
+    Binary,
+    Exclusive,
+    Sample,
+    // One asset, held long.
+    Continuous,
+    // Several, long and short.
+    Assets,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Bet {
+    /// Probability that it wins.
+    #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.4]))]
+    win_probability: f64,
+    /// Net gain per unit staked.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [2.0]))]
+    win_return: f64,
 }
 
 /// A size, and how it came about.
@@ -50,26 +108,46 @@ struct KellySize {
     recommendation: Recommendation,
     /// Why.
     reason: String,
-    /// Expected simple return per unit staked.
-    edge: f64,
+    /// What was known.
+    method: Method,
+    /// Expected simple return per unit staked, or per period. Left out for a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edge: Option<f64>,
     /// The growth-optimal share of equity, uncapped: above 1 it asks for leverage, below 0 for the
-    /// other side of the bet.
+    /// other side of the bet. For a list, the sum of the sizes of its stakes.
     full_kelly: f64,
     /// The share of full Kelly that was used.
     kelly_fraction: f64,
     /// That share of full Kelly, a share of equity, before the cap; 0 without an edge.
     fractional_kelly: f64,
-    /// The cap: the house's max_position_size, a share of equity.
+    /// The cap of each position: the house's max_position_size, a share of equity.
     max_allowed: f64,
-    /// The share of equity to stake: fractional_kelly, at most max_allowed.
+    /// For a list, the cap of its sum: the house's max_portfolio_risk, a share of equity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_allowed_total: Option<f64>,
+    /// The share of equity to stake: fractional_kelly within the caps.
     final_position_size: f64,
-    /// Whether the cap decided.
+    /// For a list, each stake in its order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stakes: Option<Vec<Stake>>,
+    /// Whether a cap decided.
     is_capped: bool,
-    /// Exact expected log growth of equity per bet at final_position_size.
+    /// Expected log growth of equity per bet at final_position_size, exact; for continuous and
+    /// assets per period, over the risk-free rate.
     growth_per_bet: f64,
     /// The largest expected log growth per bet, at full Kelly. Left out when the bet cannot lose.
     #[serde(skip_serializing_if = "Option::is_none")]
     growth_per_bet_full_kelly: Option<f64>,
+    /// For sample: the stake at which its worst return leaves nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ruin_fraction: Option<f64>,
+    /// For continuous and assets: how likely equity is ever at half of its start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability_of_halving: Option<f64>,
+    /// The share of full Kelly that grows best when the edge has standard_error: use at most this
+    /// as kelly_fraction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimation_haircut: Option<f64>,
     /// What was assumed.
     assumptions: Vec<String>,
 }
@@ -81,162 +159,213 @@ enum Recommendation {
     Skip,
 }
 
+/// The share of full Kelly and the caps.
+struct Rules {
+    kelly_fraction: f64,
+    position_max: f64,
+    total_max: f64,
+}
+
 fn calculate_kelly(limits: &SizingLimits, params: &Params) -> Result<KellySize, Failure> {
+    check(params)?;
     let kelly_fraction = params.kelly_fraction.unwrap_or(limits.kelly_fraction);
     let most = limits.kelly_fraction_max;
     if kelly_fraction > most {
         let rule = format!("must be at most limits.kelly_fraction_max, {most}");
         return Err(Failure::invalid("kelly_fraction", kelly_fraction, &rule, json!(most)));
     }
-    let Params { win_probability, win_return, loss_return, .. } = *params;
-    let bet = BinaryBet::try_new(win_probability, win_return, loss_return).map_err(of_kelly)?;
-    let sizing = bet.size(kelly_fraction, limits.max_position_size).map_err(of_kelly)?;
-    let (recommendation, reason) = match sizing.decision {
-        Decision::Skip => {
-            let reason = format!("the expected return per unit staked is {}: no edge", sizing.edge);
-            (Recommendation::Skip, reason)
+    let rules = Rules {
+        kelly_fraction,
+        position_max: limits.max_position_size,
+        total_max: limits.max_portfolio_risk,
+    };
+    let method = params.method.unwrap_or(Method::Binary);
+    let fields = Fields::of::<Params>(field);
+    let sized = size(method, params, &rules).map_err(|error| of_kelly(error, &fields))?;
+    if !(sized.full.is_finite() && sized.growth.is_finite()) {
+        let message = "the means are so large that their growth cannot be represented";
+        return Err(Failure::refused("VALUES_OUT_OF_RANGE", message));
+    }
+    let (recommendation, reason) = verdict(&sized, &rules);
+    let halving = sized.kelly_share.filter(|share| *share > 0.0);
+    let halving = halving.map(|share| ruin_probability(0.5, share)).transpose();
+    let is_list = sized.stakes.is_some();
+    Ok(KellySize {
+        recommendation,
+        reason,
+        method,
+        edge: sized.edge,
+        full_kelly: sized.full,
+        kelly_fraction,
+        fractional_kelly: kelly_fraction * sized.full.max(0.0),
+        max_allowed: rules.position_max,
+        max_allowed_total: is_list.then_some(rules.total_max),
+        final_position_size: sized.fraction,
+        stakes: sized.stakes,
+        is_capped: sized.is_capped,
+        growth_per_bet: sized.growth,
+        growth_per_bet_full_kelly: sized.growth_full,
+        ruin_fraction: sized.ruin_fraction,
+        probability_of_halving: halving.map_err(|error| of_kelly(error, &fields))?,
+        estimation_haircut: sized.haircut,
+        assumptions: assumptions(method),
+    })
+}
+
+/// The fields where `quant` has other names for them.
+fn field(name: &str) -> &str {
+    match name {
+        "mean" | "excess_mean" | "means" | "edge" => "mean_excess",
+        "deviation" => "covariance",
+        "probability_error" | "edge_error" => "standard_error",
+        other => other,
+    }
+}
+
+fn check(params: &Params) -> Result<(), Failure> {
+    let (needed, read): (&[&str], &[&str]) = match params.method.unwrap_or(Method::Binary) {
+        Method::Binary => (&["win_probability", "win_return", "loss_return"], &["standard_error"]),
+        Method::Exclusive => (&["bets"], &[]),
+        Method::Sample => (&["returns"], &[]),
+        Method::Continuous => (&["mean_excess", "covariance"], &["standard_error"]),
+        Method::Assets => (&["mean_excess", "covariance"], &[]),
+    };
+    let what = params.method.map(|method| format!("method {}", word(method))).unwrap_or_default();
+    Choice { what, needed, read }.check::<Params>(&[
+        ("win_probability", params.win_probability.is_some()),
+        ("win_return", params.win_return.is_some()),
+        ("loss_return", params.loss_return.is_some()),
+        ("bets", params.bets.is_some()),
+        ("returns", params.returns.is_some()),
+        ("mean_excess", params.mean_excess.is_some()),
+        ("covariance", params.covariance.is_some()),
+        ("standard_error", params.standard_error.is_some()),
+    ])?;
+    let count = params.mean_excess.as_ref().map_or(1, Vec::len);
+    if params.method == Some(Method::Continuous) && count != 1 {
+        let rule = "must have 1 for method continuous";
+        return Err(Failure::invalid(
+            "mean_excess",
+            format!("{count} values"),
+            rule,
+            json!([0.001]),
+        ));
+    }
+    Ok(())
+}
+
+fn size(method: Method, params: &Params, rules: &Rules) -> Result<Sized, KellyError> {
+    let (share, position_max) = (rules.kelly_fraction, rules.position_max);
+    let means = params.mean_excess.as_deref().unwrap_or_default();
+    let covariance = params.covariance.as_deref().unwrap_or_default();
+    match method {
+        Method::Binary => binary(params, rules),
+        Method::Exclusive => {
+            let bets = params.bets.iter().flatten();
+            let bets: Vec<ExclusiveBet> = bets.map(ExclusiveBet::from).collect();
+            let mut sized = size_exclusive(&bets, share, rules.total_max)?;
+            let largest = sized.stakes.iter().map(|s| s.fraction).fold(0.0, f64::max);
+            if largest > position_max {
+                let total_max = sized.total * position_max / largest;
+                sized = size_exclusive(&bets, share, total_max)?;
+            }
+            Ok(Sized::from(sized))
         }
-        Decision::Bet if sizing.is_capped => {
-            let cap = limits.max_position_size;
-            let reason = format!("the edge is positive; max_position_size {cap} decides the size");
-            (Recommendation::Trade, reason)
+        Method::Sample => {
+            let returns = params.returns.as_deref().unwrap_or_default();
+            size_sample(returns, share, position_max).map(Sized::from)
+        }
+        Method::Continuous => {
+            // A matrix that is none, or of another size, is refused as for assets.
+            size_assets(means, covariance, share, position_max)?;
+            let (mean, deviation) = (means[0], covariance[0][0].sqrt());
+            let sized = size_continuous(mean, deviation, share, position_max)?;
+            let haircut = params.standard_error.map(|error| estimation_haircut(mean, error));
+            let sized = Sized { edge: Some(mean), ..Sized::from(sized) };
+            Ok(Sized { haircut: haircut.transpose()?, ..sized })
+        }
+        Method::Assets => {
+            let mut sized = size_assets(means, covariance, share, rules.total_max)?;
+            let largest = sized.stakes.iter().map(|s| s.fraction.abs()).fold(0.0, f64::max);
+            if largest > position_max {
+                let gross_max = sized.gross * position_max / largest;
+                sized = size_assets(means, covariance, share, gross_max)?;
+            }
+            Ok(Sized::from(sized))
+        }
+    }
+}
+
+fn binary(params: &Params, rules: &Rules) -> Result<Sized, KellyError> {
+    let Params { win_probability, win_return, loss_return, .. } = *params;
+    let given = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    let bet = BinaryBet::try_new(given(win_probability), given(win_return), given(loss_return))?;
+    let sizing = bet.size(rules.kelly_fraction, rules.position_max)?;
+    let haircut = params.standard_error.map(|error| bet.estimation_haircut(error)).transpose()?;
+    Ok(Sized {
+        decision: sizing.decision,
+        edge: Some(sizing.edge),
+        full: sizing.uncapped_fraction,
+        fraction: sizing.fraction,
+        is_capped: sizing.is_capped,
+        growth: sizing.growth,
+        growth_full: sizing.growth_full,
+        stakes: None,
+        ruin_fraction: None,
+        kelly_share: None,
+        haircut,
+    })
+}
+
+fn verdict(sized: &Sized, rules: &Rules) -> (Recommendation, String) {
+    let Rules { kelly_fraction, position_max, total_max } = rules;
+    let edge = sized.edge.map(|edge| format!("the expected return per unit staked is {edge}"));
+    match sized.decision {
+        Decision::Skip => {
+            let edge = edge.unwrap_or_else(|| "nothing in the list pays for its risk".to_owned());
+            (Recommendation::Skip, format!("{edge}: no edge"))
+        }
+        Decision::Bet if sized.is_capped => {
+            let cap = if sized.stakes.is_some() {
+                format!(
+                    "max_position_size {position_max} or max_portfolio_risk {total_max} decides"
+                )
+            } else {
+                format!("max_position_size {position_max} decides the size")
+            };
+            (Recommendation::Trade, format!("the edge is positive; {cap}"))
         }
         Decision::Bet => {
             let reason = format!("the edge is positive; {kelly_fraction} of full Kelly is used");
             (Recommendation::Trade, reason)
         }
+    }
+}
+
+fn assumptions(method: Method) -> Vec<String> {
+    let known = match method {
+        Method::Binary => {
+            "the bet has two outcomes, whose probability and returns are known exactly"
+        }
+        Method::Exclusive => {
+            "probabilities and gains are known exactly; a bet that does not win loses all"
+        }
+        Method::Sample => "the future draws from the sample, each return as likely as another",
+        Method::Continuous | Method::Assets => {
+            "mean and covariance are known exactly, returns have no jumps and stakes are adjusted \
+             all the time"
+        }
     };
-    Ok(KellySize {
-        recommendation,
-        reason,
-        edge: sizing.edge,
-        full_kelly: sizing.uncapped_fraction,
-        kelly_fraction,
-        fractional_kelly: kelly_fraction * sizing.full_fraction,
-        max_allowed: sizing.fraction_max,
-        final_position_size: sizing.fraction,
-        is_capped: sizing.is_capped,
-        growth_per_bet: sizing.growth,
-        growth_per_bet_full_kelly: sizing.growth_full,
-        assumptions: vec![
-            "the bet has two outcomes, whose probability and returns are known exactly".to_owned(),
-            "bets follow one another and do not overlap".to_owned(),
-        ],
-    })
+    vec![known.to_owned(), "bets follow one another and do not overlap".to_owned()]
+}
+
+// === impl Bet ===
+
+impl From<&Bet> for ExclusiveBet {
+    fn from(bet: &Bet) -> Self {
+        Self { win_probability: bet.win_probability, win_return: bet.win_return }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use super::super::tests::{house, near, run};
-    use super::*;
-
-    fn kelly(args: &Value) -> Result<Value, Failure> {
-        run(|params| calculate_kelly(&house(), &params), args)
-    }
-
-    #[track_caller]
-    fn refused(args: &Value, message: &str) {
-        assert_eq!(kelly(args).unwrap_err().message, message);
-    }
-
-    /// Thorp (2006), section 2: an even bet won with probability 0.6 deserves 2p - 1 = 0.2 and
-    /// grows by p ln(1.2) + q ln(0.8) = 0.0201355.
-    #[test]
-    fn the_coin_of_the_textbook_gets_its_fifth_uncapped_and_the_cap_beside_it() {
-        let args = json!({"win_probability": 0.6, "win_return": 1.0, "loss_return": -1.0});
-        let size = kelly(&args).unwrap();
-        near(&size["full_kelly"], 0.2);
-        near(&size["kelly_fraction"], 0.25);
-        near(&size["fractional_kelly"], 0.05);
-        near(&size["max_allowed"], 0.02);
-        near(&size["final_position_size"], 0.02);
-        near(&size["edge"], 0.2);
-        near(&size["growth_per_bet_full_kelly"], 0.6 * 1.2_f64.ln() + 0.4 * 0.8_f64.ln());
-        near(&size["growth_per_bet"], 0.6 * 1.02_f64.ln() + 0.4 * 0.98_f64.ln());
-        assert_eq!(size["recommendation"], "TRADE");
-        assert_eq!(size["is_capped"], true);
-    }
-
-    #[test]
-    fn without_an_edge_the_bet_is_skipped_and_the_formula_keeps_its_sign() {
-        let size =
-            kelly(&json!({"win_probability": 0.4, "win_return": 1, "loss_return": -1})).unwrap();
-        assert_eq!(size["recommendation"], "SKIP");
-        assert!(size["reason"].as_str().unwrap().ends_with("no edge"), "{size}");
-        near(&size["full_kelly"], -0.2);
-        near(&size["final_position_size"], 0.0);
-    }
-
-    #[test]
-    fn a_bet_that_cannot_lose_has_no_largest_growth_and_none_is_made_up() {
-        let size =
-            kelly(&json!({"win_probability": 1, "win_return": 1, "loss_return": -1})).unwrap();
-        assert_eq!(size.get("growth_per_bet_full_kelly"), None);
-        near(&size["final_position_size"], 0.02);
-    }
-
-    #[test]
-    fn more_of_kelly_than_the_house_allows_is_refused_with_the_limit() {
-        let args = json!({"win_probability": 0.6, "win_return": 1, "loss_return": -1,
-                          "kelly_fraction": 0.51});
-        refused(
-            &args,
-            "`kelly_fraction` is 0.51 but must be at most limits.kelly_fraction_max, 0.5, for \
-             example 0.5",
-        );
-    }
-
-    #[test]
-    fn a_loss_without_its_sign_is_refused() {
-        refused(
-            &json!({"win_probability": 0.6, "win_return": 1, "loss_return": 1}),
-            "`loss_return` is 1 but must be less than 0, for example -1.0",
-        );
-        refused(
-            &json!({"win_probability": 60, "win_return": 1, "loss_return": -1}),
-            "`win_probability` is 60 but must be at most 1, for example 0.6",
-        );
-        refused(
-            &json!({"win_probability": 0.6, "loss_return": -1}),
-            "`win_return` is missing but is required, for example 1.0",
-        );
-    }
-
-    #[test]
-    fn returns_too_large_or_small_for_arithmetic_are_refused() {
-        refused(
-            &json!({"win_probability": 0.6, "win_return": 1e31, "loss_return": -1}),
-            "`win_return` is 10000000000000000000000000000000 but must be positive, from 1e-30 to \
-             1e30, for example 1.0",
-        );
-        refused(
-            &json!({"win_probability": 0.6, "win_return": 1, "loss_return": -1e-31}),
-            "`loss_return` is -0.0000000000000000000000000000001 but must be negative, from -1e30 \
-             to -1e-30, for example -1.0",
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn a_size_is_never_negative_over_its_cap_or_not_a_number(
-            win_probability in 0.0..=1.0_f64,
-            win in -25.0..25.0_f64,
-            loss in -25.0..25.0_f64,
-            kelly_fraction in 0.001..=0.5_f64,
-        ) {
-            let args = json!({
-                "win_probability": win_probability,
-                "win_return": 10_f64.powf(win),
-                "loss_return": -(10_f64.powf(loss)),
-                "kelly_fraction": kelly_fraction,
-            });
-            // The schema of the result has no place for a null, so that NaN would fail `run`.
-            let size = kelly(&args).unwrap();
-            let share = size["final_position_size"].as_f64().unwrap();
-            prop_assert!((0.0..=0.02).contains(&share));
-        }
-    }
-}
+mod tests;

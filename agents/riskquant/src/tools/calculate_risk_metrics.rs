@@ -16,24 +16,26 @@ use wire::{Failure, schema};
 
 use super::optimize_portfolio::{CorrelatedPair, correlation_limit};
 use crate::SizingLimits;
+use crate::answer::representable;
+use crate::choice::example_in;
 use crate::limits::{Judged, LimitViolation, number};
 use crate::refusals::{Fields, of_metrics, of_stats, of_var};
+use crate::track::TrackRatios;
 
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_risk_metrics",
     title: "Portfolio risk metrics",
     description: "Measures a portfolio from the aligned returns of its positions: value, \
-                  volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta, \
-                  correlation, leverage and concentration, and judges them by the \
-                  house's limits. Values are decimal text in one currency, negative for a short; \
-                  returns are simple fractions of the asset per period; losses are positive. What \
-                  cannot be known from what was given is left out.",
+                  volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta, correlation, \
+                  leverage and concentration, judged by the house's limits. Values are decimal text, \
+                  negative for a short; returns are simple fractions per period; losses are \
+                  positive.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<RiskMetrics>,
     run: Run::Heavy(|limits, args, _| {
-        typed(args, |params| calculate_risk_metrics(limits, &params))
+        typed(args, |params| representable(calculate_risk_metrics(limits, &params)))
     }),
 };
 
@@ -43,22 +45,25 @@ struct Params {
     /// The positions.
     #[schemars(length(min = 1, max = 200))]
     positions: Vec<Position>,
-    /// Returns of a benchmark over the same periods. Without it there is no beta and no alpha.
+    /// Over the same periods; gives beta and alpha.
     #[schemars(
-        length(min = 2, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[0.008, -0.004, 0.002, -0.010, 0.006, -0.003]])
     )]
     benchmark_returns: Option<Vec<f64>>,
-    /// Periods in a year: 365 for days, 8760 for hours.
-    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    /// 365 for days, 8760 for hours.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
-    /// Effective risk-free rate per year: 0.04 is 4 %.
-    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
+    /// Effective, per year: 0.04 is 4 %.
+    #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: f64,
-    /// Equity of the account, as decimal text; more than zero. Without it returns are measured on
-    /// the positions' total value, and leverage and shares of equity are not judged.
+    /// As decimal text. Without it returns are measured on the positions' total value, and shares of
+    /// equity are not judged.
     #[schemars(extend("examples" = ["50000"]))]
     equity: Option<AmountText>,
+    /// Adds the ratios of a track record.
+    #[schemars(extend("examples" = [true]))]
+    detail: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -70,9 +75,9 @@ struct Position {
     /// Market value as decimal text, negative for a short.
     #[schemars(extend("examples" = ["700.50"]))]
     value: AmountText,
-    /// Simple returns of the asset per period, oldest first, over the same periods for all.
+    /// Simple returns of the asset, oldest first.
     #[schemars(
-        length(min = 2, max = 20_000),
+        length(max = 20_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013]])
     )]
     returns: Vec<f64>,
@@ -144,6 +149,9 @@ struct RiskMetrics {
     largest_share: f64,
     /// Number of equal positions that would be as concentrated.
     effective_positions: f64,
+    /// With detail: the ratios of a track record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<TrackRatios>,
     /// What was assumed.
     assumptions: Vec<String>,
 }
@@ -179,6 +187,7 @@ struct Measured {
     fit: Option<BenchmarkFit>,
     pair: Option<CorrelatedPair>,
     concentration: Concentration,
+    track: Option<TrackRatios>,
 }
 
 fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<RiskMetrics, Failure> {
@@ -192,7 +201,7 @@ fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<Risk
     let violations: Vec<LimitViolation> = judged.iter().filter_map(Judged::violation).collect();
     let used: f64 = judged.iter().map(|judged| judged.used().min(1.0)).sum();
     let risk_score = (!judged.is_empty()).then(|| used / judged.len() as f64 * 100.0);
-    let Measured { returns, tail, fit, pair, concentration } = measured;
+    let Measured { returns, tail, fit, pair, concentration, track } = measured;
     Ok(RiskMetrics {
         recommendation: if violations.is_empty() {
             Recommendation::Acceptable
@@ -223,6 +232,7 @@ fn calculate_risk_metrics(limits: &SizingLimits, params: &Params) -> Result<Risk
         largest_position: params.positions[concentration.largest].symbol.clone(),
         largest_share: concentration.largest_share,
         effective_positions: concentration.effective_assets,
+        track,
         assumptions: vec![
             "positions are brought back to these weights before every period, without cost"
                 .to_owned(),
@@ -281,7 +291,7 @@ impl Book {
 impl Measured {
     fn of(params: &Params, book: &Book) -> Result<Self, Failure> {
         let asset = |asset| format!("positions[{asset}].returns");
-        let fields = Fields { series: field, asset: &asset };
+        let fields = Fields { series: field, asset: &asset, example: example_in::<Params> };
         let stats = |error| of_stats(error, &fields);
         let metrics = |error| of_metrics(error, &fields);
         let series = params.positions.iter().map(|position| position.returns.clone()).collect();
@@ -297,6 +307,9 @@ impl Measured {
             .benchmark_returns
             .as_ref()
             .map(|benchmark| benchmark_fit(&portfolio, benchmark, &basis).map_err(metrics));
+        let track = (params.detail == Some(true)).then(|| {
+            TrackRatios::of(&portfolio, params.benchmark_returns.as_deref(), &basis, &fields)
+        });
         let pair = correlation_matrix(&assets).map_err(metrics)?.largest_absolute();
         let symbol = |index: usize| params.positions[index].symbol.clone();
         Ok(Self {
@@ -309,6 +322,7 @@ impl Measured {
                 correlation: pair.correlation,
             }),
             concentration: concentration(&book.weights).map_err(metrics)?,
+            track: track.transpose()?,
         })
     }
 }

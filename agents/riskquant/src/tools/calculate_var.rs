@@ -2,7 +2,7 @@
 
 use agent::{Effect, Run, ToolDef, typed};
 use domain::Amount;
-use quant::var::{self, Confidence, HorizonRule, TailRisk};
+use quant::var::Confidence;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,56 +10,153 @@ use wire::money::AmountText;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
+use crate::choice::{Choice, example_in, word};
 use crate::limits::share_of;
-use crate::refusals::{Fields, of_var, own_name};
+use crate::refusals::{Fields, of_var};
+
+mod held;
+mod measure;
+mod simulated;
+
+use held::{Component, Held};
+use measure::{Fit, Transform, measure};
 
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "calculate_var",
     title: "Value at risk and expected shortfall",
-    description: "Measures the tail loss of a series of simple returns per period: value at risk \
-                  and expected shortfall as fractions of the value held, positive for a loss and \
-                  negative for a gain, and as amounts when portfolio_value is given. Says how many \
-                  observations the tail holds and what the horizon assumes. It forecasts nothing \
-                  beyond the sample.",
+    description: "Measures value at risk and expected shortfall of simple returns per period, as \
+                  fractions of the value held, positive for a loss: by the sample, fitted, filtered, \
+                  extreme-value or simulated tails. Says what each assumes and how it reached the \
+                  horizon.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<TailLoss>,
-    run: Run::Inline(|limits, args, _| typed(args, |params| calculate_var(limits, &params))),
+    run: Run::Heavy(|limits, args, context| {
+        typed(args, |params| {
+            representable(calculate_var(limits, &params, &|| context.is_cancelled()))
+        })
+    }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Simple returns per period, oldest first: 0.01 is a gain of 1 %.
+    /// Simple returns, oldest first: 0.01 gains 1 %. Or give asset_returns.
     #[schemars(
-        length(min = 1, max = 10_000),
+        length(max = 10_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
-    returns: Vec<f64>,
-    /// Confidence level, above 0.5 and below 1; 0.95 is common, and 95 is refused.
+    returns: Option<Vec<f64>>,
+    /// A series an asset.
+    #[schemars(
+        length(max = 50),
+        inner(length(max = 10_000)),
+        extend("examples" = [[[0.012, -0.008, 0.004, -0.021], [0.009, -0.013, 0.017, -0.002]]])
+    )]
+    asset_returns: Option<Vec<Vec<f64>>>,
+    /// Share of value in each asset, negative for a short.
+    #[schemars(length(max = 50), extend("examples" = [[0.6, 0.4]]))]
+    weights: Option<Vec<f64>>,
+    /// 0.95, not 95.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// How many periods ahead; 1 is the period of the returns.
+    /// Periods ahead.
     #[schemars(range(min = 1, max = 100_000), extend("examples" = [1]))]
     horizon: u32,
-    /// How the distribution of returns is taken.
+    /// How returns are distributed; filtered takes past shocks at today's volatility, pareto and hill
+    /// fit the tail.
     #[schemars(extend("examples" = ["historical"]))]
     method: Method,
-    /// Value held, as decimal text; more than zero. With it losses are given as amounts too.
+    /// For historical; without it linear.
+    quantile_rule: Option<Rule>,
+    /// For age_weighted, ewma and the filter ewma.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
+    decay: Option<f64>,
+    /// For filtered: the volatility.
+    filter: Option<Filter>,
+    /// For pareto and hill: share of losses in the tail.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 0.5, "examples" = [0.1]))]
+    tail_share: Option<f64>,
+    /// For monte_carlo: fitted to the sample.
+    law: Option<Law>,
+    /// For the laws student_t and t_copula.
+    #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 1.0, "examples" = [5.0]))]
+    degrees_of_freedom: Option<f64>,
+    /// For monte_carlo, and filtered beyond one period.
+    #[schemars(range(min = 1_000, max = 2_000_000), extend("examples" = [20_000]))]
+    paths: Option<u32>,
+    /// Of the paths; without it chosen.
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
+    seed: Option<u64>,
+    /// Value held, as decimal text; gives losses as amounts.
     #[schemars(extend("examples" = ["100000"]))]
     portfolio_value: Option<AmountText>,
+    /// Adds each asset's part, for normal and one-period historical.
+    #[schemars(extend("examples" = [true]))]
+    detail: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Method {
-    /// The sample itself.
+    // The sample itself.
     Historical,
-    /// A normal distribution with the sample's mean and deviation.
+    // Sample mean and deviation.
     Normal,
-    /// A normal distribution bent to the sample's skewness and kurtosis.
+    // Normal, bent to the sample's skewness and kurtosis.
     CornishFisher,
+    // The sample, the young weighing more.
+    AgeWeighted,
+    // Fitted.
+    StudentT,
+    // Today's volatility, normal.
+    Ewma,
+    // Past shocks at today's volatility.
+    Filtered,
+    // Fitted beyond a threshold.
+    Pareto,
+    // Power-law tail.
+    Hill,
+    // Simulated.
+    MonteCarlo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Rule {
+    InvertedCdf,
+    AveragedInvertedCdf,
+    ClosestObservation,
+    InterpolatedInvertedCdf,
+    Hazen,
+    Weibull,
+    Linear,
+    MedianUnbiased,
+    NormalUnbiased,
+    Lower,
+    Higher,
+    Nearest,
+    Midpoint,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Filter {
+    Ewma,
+    Garch,
+    Gjr,
+    Egarch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Law {
+    Normal,
+    StudentT,
+    GaussianCopula,
+    TCopula,
 }
 
 /// A tail loss; positive is a loss.
@@ -74,8 +171,9 @@ struct TailLoss {
     /// How many returns were given.
     observations: usize,
     /// How many observations, or windows of the horizon, lie in the tail. Below one, the historical
-    /// expected shortfall is the worst of them.
-    tail_observations: f64,
+    /// expected shortfall is the worst of them. Left out where a fitted law reaches beyond them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tail_observations: Option<f64>,
     /// The loss that is not exceeded with the confidence, as a fraction of the value held.
     var_fraction: f64,
     /// The mean loss beyond it, likewise.
@@ -95,28 +193,22 @@ struct TailLoss {
     /// For cornish_fisher: the transform, and where it is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     cornish_fisher: Option<Transform>,
+    /// What was fitted or simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fit: Option<Fit>,
+    /// With detail: each asset's part, in the order of weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    components: Option<Vec<Component>>,
     /// What was assumed.
     assumptions: Vec<String>,
 }
 
-/// The transform at the horizon.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Transform {
-    /// Skewness.
-    skewness: f64,
-    /// Excess kurtosis: 0 for a normal distribution.
-    excess_kurtosis: f64,
-    /// Whether the formula is a quantile function at all (Maillard 2012).
-    is_in_domain: bool,
-    /// Value at risk of the rearranged transform, which is one everywhere.
-    coherent_var_fraction: f64,
-    /// Its expected shortfall.
-    coherent_expected_shortfall_fraction: f64,
-}
-
-fn calculate_var(limits: &SizingLimits, params: &Params) -> Result<TailLoss, Failure> {
-    let asset = |_| "returns".to_owned();
-    let refuse = |error| of_var(error, &Fields { series: own_name, asset: &asset });
+fn calculate_var(
+    limits: &SizingLimits,
+    params: &Params,
+    is_cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<TailLoss, Failure> {
+    check(params)?;
     let value = match params.portfolio_value {
         Some(AmountText(value)) if value <= Amount::ZERO => {
             let rule = "must be more than zero";
@@ -124,10 +216,17 @@ fn calculate_var(limits: &SizingLimits, params: &Params) -> Result<TailLoss, Fai
         }
         value => value.map(|AmountText(value)| value),
     };
-    let confidence = Confidence::try_new(params.confidence).map_err(refuse)?;
-    let method = var::Method::from(params.method);
-    let tail =
-        var::tail_risk(&params.returns, method, confidence, params.horizon).map_err(refuse)?;
+    let of_assets = params.asset_returns.is_some();
+    let asset = |asset| match of_assets {
+        true => format!("asset_returns[{asset}]"),
+        false => "returns".to_owned(),
+    };
+    let series = if of_assets { field_of_assets } else { field };
+    let fields = Fields { series, asset: &asset, example: example_in::<Params> };
+    let confidence =
+        Confidence::try_new(params.confidence).map_err(|error| of_var(error, &fields))?;
+    let held = Held::of(params, &fields)?;
+    let tail = measure(params, (&held, confidence), &fields, is_cancelled)?;
     for figure in [tail.value_at_risk, tail.expected_shortfall] {
         if !figure.is_finite() {
             let message = "the returns are so large that their tail cannot be represented";
@@ -135,11 +234,17 @@ fn calculate_var(limits: &SizingLimits, params: &Params) -> Result<TailLoss, Fai
         }
     }
     let amount = |share| value.map(|v| share_of(v, share).map(AmountText)).transpose();
+    let components = match params.detail {
+        Some(true) => Some(held.components(params, confidence, &fields)?),
+        Some(false) | None => None,
+    };
+    let mut assumptions = vec!["the future resembles the sample".to_owned()];
+    assumptions.extend(tail.assumptions);
     Ok(TailLoss {
         method: params.method,
-        confidence_level: tail.confidence,
-        horizon: tail.horizon_periods,
-        observations: tail.observations,
+        confidence_level: confidence.level(),
+        horizon: params.horizon,
+        observations: held.returns.len(),
         tail_observations: tail.tail_observations,
         var_fraction: tail.value_at_risk,
         expected_shortfall_fraction: tail.expected_shortfall,
@@ -147,217 +252,80 @@ fn calculate_var(limits: &SizingLimits, params: &Params) -> Result<TailLoss, Fai
         expected_shortfall_amount: amount(tail.expected_shortfall)?,
         max_portfolio_risk: limits.max_portfolio_risk,
         violation: tail.value_at_risk > limits.max_portfolio_risk,
-        horizon_rule: horizon_rule(tail.horizon_rule),
-        cornish_fisher: tail.cornish_fisher.map(Transform::from),
-        assumptions: assumptions(&tail),
+        horizon_rule: tail.horizon_rule,
+        cornish_fisher: tail.cornish_fisher,
+        fit: tail.fit,
+        components,
+        assumptions,
     })
 }
 
-fn horizon_rule(rule: HorizonRule) -> String {
-    match rule {
-        HorizonRule::OnePeriod => "one period; nothing is scaled".to_owned(),
-        HorizonRule::OverlappingWindows { windows } => {
-            format!("returns compounded within {windows} overlapping windows of the sample")
-        }
-        HorizonRule::IndependentSums => {
-            "independent returns that add: the mean grows with time, the deviation with its root"
-                .to_owned()
-        }
-    }
-}
-
-fn assumptions(tail: &TailRisk) -> Vec<String> {
-    let mut said = vec!["the future resembles the sample".to_owned()];
-    said.push(
-        match tail.method {
-            var::Method::Historical => {
-                "the quantile is interpolated (type 7); the shortfall weighs the boundary \
-                 observation (Rockafellar & Uryasev 2002)"
+/// What each method needs, and what it would leave unread.
+fn check(params: &Params) -> Result<(), Failure> {
+    let is_long = params.horizon > 1;
+    let (needed, read): (&[&str], &[&str]) = match params.method {
+        Method::Historical if !is_long => (&[], &["quantile_rule", "detail"]),
+        Method::Historical => (&[], &["quantile_rule"]),
+        Method::Normal => (&[], &["detail"]),
+        Method::CornishFisher | Method::StudentT => (&[], &[]),
+        Method::AgeWeighted | Method::Ewma => (&["decay"], &[]),
+        Method::Filtered => match (params.filter, is_long) {
+            (Some(Filter::Ewma), true) => (&["filter", "decay", "paths"], &["seed"]),
+            (Some(Filter::Ewma), false) => (&["filter", "decay"], &[]),
+            (_, true) => (&["filter", "paths"], &["seed"]),
+            (_, false) => (&["filter"], &[]),
+        },
+        Method::Pareto | Method::Hill => (&["tail_share"], &[]),
+        Method::MonteCarlo => match params.law {
+            Some(Law::StudentT | Law::TCopula) => {
+                (&["law", "degrees_of_freedom", "paths"], &["seed"])
             }
-            var::Method::Normal => "returns are normal; sample deviation with n - 1",
-            var::Method::CornishFisher => {
-                "Cornish-Fisher expansion with the sample's skewness and kurtosis"
-            }
-        }
-        .to_owned(),
-    );
-    if tail.cornish_fisher.is_some_and(|transform| !transform.is_in_domain) {
-        said.push(
-            "the sample is outside the domain of the expansion: take the coherent figures"
-                .to_owned(),
-        );
-    }
-    said
+            _ => (&["law", "paths"], &["seed"]),
+        },
+    };
+    let what = format!("method {} over {} periods", word(params.method), params.horizon);
+    let what = if is_long { what } else { format!("method {}", word(params.method)) };
+    Choice { what, needed, read }.check::<Params>(&[
+        ("quantile_rule", params.quantile_rule.is_some()),
+        ("decay", params.decay.is_some()),
+        ("filter", params.filter.is_some()),
+        ("tail_share", params.tail_share.is_some()),
+        ("law", params.law.is_some()),
+        ("degrees_of_freedom", params.degrees_of_freedom.is_some()),
+        ("paths", params.paths.is_some()),
+        ("seed", params.seed.is_some()),
+        ("detail", params.detail == Some(true)),
+    ])?;
+    let (needed, read, what): (&[&str], &[&str], &str) = match &params.asset_returns {
+        Some(_) => (&["weights"], &["asset_returns"], "a call with asset_returns"),
+        None if params.detail == Some(true) => (&["asset_returns", "weights"], &[], "detail"),
+        None => (&["returns"], &[], ""),
+    };
+    Choice { what: what.to_owned(), needed, read }.check::<Params>(&[
+        ("returns", params.returns.is_some()),
+        ("weights", params.weights.is_some()),
+        ("asset_returns", params.asset_returns.is_some()),
+    ])
 }
 
-impl From<Method> for var::Method {
-    fn from(method: Method) -> Self {
-        match method {
-            Method::Historical => Self::Historical,
-            Method::Normal => Self::Normal,
-            Method::CornishFisher => Self::CornishFisher,
-        }
+/// The fields where `quant` has other names for them.
+fn field(name: &str) -> &str {
+    match name {
+        "threshold share" | "exceedances" | "count" => "tail_share",
+        "horizon_periods" | "dimensions" => "horizon",
+        "draws" => "paths",
+        "portfolio returns" => "returns",
+        other => other,
     }
 }
 
-impl From<var::CornishFisher> for Transform {
-    fn from(of: var::CornishFisher) -> Self {
-        Self {
-            skewness: of.skewness,
-            excess_kurtosis: of.excess_kurtosis,
-            is_in_domain: of.is_in_domain,
-            coherent_var_fraction: of.coherent_value_at_risk,
-            coherent_expected_shortfall_fraction: of.coherent_expected_shortfall,
-        }
+/// The same with a series an asset.
+fn field_of_assets(name: &str) -> &str {
+    match field(name) {
+        "returns" | "assets" => "asset_returns",
+        other => other,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::super::tests::{house, near, run};
-    use super::*;
-
-    fn tail(args: &Value) -> Result<Value, Failure> {
-        run(|params| calculate_var(&house(), &params), args)
-    }
-
-    fn args(returns: &[f64], confidence: f64, horizon: u32, method: &str) -> Value {
-        json!({"returns": returns, "confidence": confidence, "horizon": horizon, "method": method})
-    }
-
-    #[track_caller]
-    fn refused(args: &Value, message: &str) {
-        assert_eq!(tail(args).unwrap_err().message, message);
-    }
-
-    const TEN: [f64; 10] = [-0.05, -0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04];
-
-    /// By hand: the 10 % quantile of type 7 lies at position 0.9, between -0.05 and -0.04.
-    #[test]
-    fn the_historical_tail_of_ten_returns_is_what_paper_and_pencil_say() {
-        let loss = tail(&args(&TEN, 0.9, 1, "historical")).unwrap();
-        near(&loss["var_fraction"], 0.041);
-        near(&loss["expected_shortfall_fraction"], 0.05);
-        near(&loss["tail_observations"], 1.0);
-        assert_eq!([&loss["observations"], &loss["horizon"]], [10, 1]);
-        near(&loss["confidence_level"], 0.9);
-        assert_eq!(loss["violation"], false);
-        assert_eq!(loss.get("var_amount"), None);
-        assert_eq!(loss["horizon_rule"], "one period; nothing is scaled");
-    }
-
-    /// By hand, with z(0.95) = 1.6448536269514722 and phi(z)/0.05 = 2.0627128054846 from tables:
-    /// the mean is -0.005 and the deviation the root of 0.00825/9.
-    #[test]
-    fn the_normal_tail_follows_its_formula() {
-        let loss = tail(&args(&TEN, 0.95, 1, "normal")).unwrap();
-        let deviation = (0.008_25_f64 / 9.0).sqrt();
-        let value = loss["var_fraction"].as_f64().unwrap();
-        assert!((value - (0.005 + deviation * 1.644_853_626_951_472_2)).abs() < 1e-10, "{value}");
-        let shortfall = loss["expected_shortfall_fraction"].as_f64().unwrap();
-        assert!((shortfall - (0.005 + deviation * 2.062_712_805)).abs() < 1e-9, "{shortfall}");
-    }
-
-    #[test]
-    fn a_gain_in_the_tail_is_a_negative_loss() {
-        let loss = tail(&args(&[0.01, 0.02, 0.03], 0.9, 1, "historical")).unwrap();
-        assert!(loss["var_fraction"].as_f64().unwrap() < 0.0, "{loss}");
-    }
-
-    #[test]
-    fn losses_are_amounts_of_the_value_that_was_given() {
-        let mut args = args(&TEN, 0.9, 1, "historical");
-        args["portfolio_value"] = json!("250000.50");
-        let loss = tail(&args).unwrap();
-        assert_eq!(loss["var_amount"], "10250.0205");
-        assert_eq!(loss["expected_shortfall_amount"], "12500.025");
-    }
-
-    #[test]
-    fn a_tail_over_the_limit_is_a_violation() {
-        let returns: Vec<f64> = TEN.iter().map(|r| r * 5.0).collect();
-        let loss = tail(&args(&returns, 0.9, 1, "historical")).unwrap();
-        assert_eq!(loss["violation"], true);
-        near(&loss["max_portfolio_risk"], 0.15);
-    }
-
-    #[test]
-    fn outside_its_domain_the_expansion_says_so_and_gives_coherent_figures() {
-        let mut returns = vec![0.01; 50];
-        returns.push(-0.4);
-        let loss = tail(&args(&returns, 0.99, 1, "cornish_fisher")).unwrap();
-        assert_eq!(loss["cornish_fisher"]["is_in_domain"], false);
-        assert!(loss["cornish_fisher"]["coherent_var_fraction"].is_number());
-        assert_eq!(loss["assumptions"].as_array().unwrap().len(), 3);
-    }
-
-    #[test]
-    fn a_historical_horizon_needs_one_window_in_the_tail() {
-        let failure = tail(&args(&TEN, 0.95, 5, "historical")).unwrap_err();
-        assert_eq!(failure.reason(), Some("TOO_FEW_RETURNS_FOR_HORIZON"));
-        assert_eq!(failure.data["required"], 100);
-        assert_eq!(failure.data["observations"], 10);
-        let long: Vec<f64> = TEN.iter().copied().cycle().take(100).collect();
-        let loss = tail(&args(&long, 0.95, 5, "historical")).unwrap();
-        assert_eq!(
-            loss["horizon_rule"],
-            "returns compounded within 96 overlapping windows of the sample"
-        );
-    }
-
-    #[test]
-    fn a_confidence_in_percent_or_of_the_wrong_side_is_refused() {
-        refused(
-            &args(&TEN, 95.0, 1, "historical"),
-            "`confidence` is 95.0 but must be less than 1, for example 0.95",
-        );
-        refused(
-            &args(&TEN, 0.05, 1, "historical"),
-            "`confidence` is 0.05 but must be more than 0.5, for example 0.95",
-        );
-    }
-
-    #[test]
-    fn what_is_missing_has_no_default() {
-        refused(
-            &json!({"returns": [0.01], "confidence": 0.95, "method": "normal"}),
-            "`horizon` is missing but is required, for example 1",
-        );
-        refused(
-            &args(&TEN, 0.95, 1, "garch"),
-            "`method` is \"garch\" but must be one of \"historical\", \"normal\", \
-             \"cornish_fisher\", for example \"historical\"",
-        );
-    }
-
-    #[test]
-    fn too_few_returns_for_a_method_are_refused_with_the_number_needed() {
-        refused(
-            &args(&[0.01, 0.02], 0.95, 1, "cornish_fisher"),
-            "`returns` is 2 values but must have at least 4, for example [0.01,0.01,0.01,0.01]",
-        );
-        let failure = tail(&args(&[0.01; 5], 0.95, 1, "cornish_fisher")).unwrap_err();
-        assert_eq!(failure.reason(), Some("CONSTANT_SERIES"));
-        assert!(tail(&args(&[], 0.95, 1, "normal")).is_err());
-    }
-
-    #[test]
-    fn returns_that_cannot_be_used_are_named_by_their_place() {
-        refused(
-            &args(&[0.01, 1e31], 0.95, 1, "normal"),
-            "`returns[1]` is 10000000000000000000000000000000 but must be a finite number of at \
-             most 1e30 in size, for example 0.01",
-        );
-        let mut short = args(&TEN, 0.9, 1, "historical");
-        short["portfolio_value"] = json!("-5");
-        refused(
-            &short,
-            "`portfolio_value` is -5 but must be more than zero, for example \"100000\"",
-        );
-        let wiped: Vec<f64> = TEN.iter().map(|r| r * 30.0).cycle().take(200).collect();
-        let failure = tail(&args(&wiped, 0.95, 2, "historical")).unwrap_err();
-        assert_eq!(failure.reason(), Some("BELOW_TOTAL_LOSS"));
-    }
-}
+mod tests;

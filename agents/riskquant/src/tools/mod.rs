@@ -1,10 +1,17 @@
 //! Every tool, one file each.
 
+mod backtest_var;
 mod calculate_kelly;
 mod calculate_risk_metrics;
 mod calculate_var;
+mod efficient_frontier;
+mod estimate_covariance;
+mod fit_volatility;
 mod monte_carlo_simulation;
 mod optimize_portfolio;
+mod performance_report;
+mod position_size;
+mod stress_test;
 
 use agent::ToolDef;
 
@@ -17,6 +24,13 @@ pub(crate) const TOOLS: &[ToolDef<SizingLimits>] = &[
     optimize_portfolio::TOOL,
     calculate_risk_metrics::TOOL,
     monte_carlo_simulation::TOOL,
+    backtest_var::TOOL,
+    fit_volatility::TOOL,
+    estimate_covariance::TOOL,
+    efficient_frontier::TOOL,
+    stress_test::TOOL,
+    performance_report::TOOL,
+    position_size::TOOL,
 ];
 
 /// What the tests of the tools share.

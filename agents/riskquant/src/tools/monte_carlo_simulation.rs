@@ -11,44 +11,50 @@ use wire::money::AmountText;
 use wire::{Failure, Violation, schema};
 
 use crate::SizingLimits;
-use crate::limits::number;
+use crate::answer::representable;
 use crate::refusals::{Fields, of_simulate, of_var, own_name};
+use crate::seed::seed_or_chosen;
+
+mod model;
+
+use model::{Jumps, Model, Sample, Single, Variance, worth};
 
 /// The most steps of all holdings together: what lies between two looks at whether the call was
 /// given up is one block of paths, and must take no more than about a second.
 const STEPS_OF_ALL_MAX: u64 = 20_000;
 
-/// The largest seed: numbers above it do not survive clients whose only numbers are doubles.
-const SEED_MAX: u64 = (1 << 53) - 1;
+/// How many steps of a Brownian path one step of another model takes.
+const STEPS_OF_MODEL: u64 = 4;
 
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "monte_carlo_simulation",
     title: "Monte Carlo simulation",
-    description: "Simulates geometric Brownian paths of one asset, or of correlated holdings, \
-                  bought and held. Drift and volatility are per year and continuously compounded \
-                  (0.5 is 50 %); values are in one currency; losses are positive. Every figure has \
-                  its standard error; the seed that repeats it is reported. It knows no jumps, no \
-                  changing volatility and no fees.",
+    description: "Simulates one asset or correlated holdings, bought and held: Brownian paths, or \
+                  for one asset jumps, a moving variance, or blocks of its own returns. Drift and \
+                  volatility are per year and continuously compounded (0.5 is 50 %); losses are \
+                  positive. Every figure has its standard error; the seed is reported. It knows no \
+                  fees.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Simulated>,
     run: Run::Heavy(|_, args, context| {
-        typed(args, |params| monte_carlo_simulation(&params, &|| context.is_cancelled()))
+        typed(args, |params| {
+            representable(monte_carlo_simulation(&params, &|| context.is_cancelled()))
+        })
     }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Value of one asset at the start, as decimal text. Give this, drift and volatility, or give
-    /// holdings.
+    /// Of one asset, as decimal text. Or give holdings.
     #[schemars(extend("examples" = ["10000"]))]
     initial_value: Option<AmountText>,
-    /// Expected growth: 0.1 ends at initial_value x e^0.1 after a year.
+    /// Expected growth: 0.1 gives e^0.1 after a year.
     #[schemars(extend("examples" = [0.1]))]
     drift: Option<f64>,
-    /// Standard deviation of the log return per root of a year.
+    /// Deviation of the log return per root of a year.
     #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
     volatility: Option<f64>,
     /// What is held, instead of one asset.
@@ -60,31 +66,40 @@ struct Params {
         ]])
     )]
     holdings: Option<Vec<HoldingParams>>,
-    /// Correlations of the log returns by rows, in the order of holdings; required for more than one
-    /// of them.
+    /// Of holdings' log returns, by rows.
     #[schemars(
-        length(min = 1, max = 50),
-        inner(length(min = 1, max = 50)),
+        length(max = 50),
+        inner(length(max = 50)),
         extend("examples" = [[[1.0, 0.8], [0.8, 1.0]]])
     )]
     correlation: Option<Vec<Vec<f64>>>,
-    /// How far to look, in years; above 0.
+    /// Makes one asset jump (Merton).
+    #[schemars(extend("examples" = [{"per_year": 4.0, "mean": -0.1, "deviation": 0.15}]))]
+    jumps: Option<Jumps>,
+    /// Instead of volatility: a variance that moves (Heston).
+    #[schemars(extend("examples" = [{"initial": 0.36, "long_run": 0.36, "reversion": 2.0,
+                                     "volatility": 0.8, "correlation": -0.5}]))]
+    variance: Option<Variance>,
+    /// Instead of drift and volatility: drawn again in blocks.
+    #[schemars(extend("examples" = [{"returns": [0.01, -0.02, 0.015, -0.005],
+                                     "block_length": 2.0}]))]
+    sample: Option<Sample>,
+    /// In years.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
     time_horizon: f64,
-    /// Steps of a path, at whose ends drawdown is seen; times holdings at most 20000.
+    /// Of a path; times holdings at most 20000.
     #[schemars(range(min = 1, max = 20_000), extend("examples" = [52]))]
     steps: u32,
-    /// How many paths are simulated.
+    /// Paths.
     #[schemars(range(min = 100, max = 2_000_000), extend("examples" = [10_000]))]
     num_simulations: u32,
-    /// Seed of the random numbers. Without it one is chosen; the result reports it.
+    /// Without it one is chosen.
     #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64), extend("examples" = [7]))]
     seed: Option<u64>,
-    /// Confidence of value_at_risk and expected_shortfall.
+    /// Of value_at_risk and expected_shortfall.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
-    /// Whether every second path mirrors the one before it, of an even num_simulations. The result
-    /// says whether they did.
+    /// Every second path mirrors the one before it.
     #[schemars(extend("examples" = [true]))]
     antithetic: Option<bool>,
 }
@@ -95,13 +110,13 @@ struct HoldingParams {
     /// What is held.
     #[schemars(length(min = 1, max = 64), extend("examples" = ["BTCUSDT"]))]
     name: String,
-    /// Its value at the start, as decimal text.
+    /// As decimal text.
     #[schemars(extend("examples" = ["6000"]))]
     value: AmountText,
-    /// Its drift, as for one asset.
+    /// As for one asset.
     #[schemars(extend("examples" = [0.1]))]
     drift: f64,
-    /// Its volatility, as for one asset.
+    /// As for one asset.
     #[schemars(range(min = 0.0), extend("examples" = [0.6]))]
     volatility: f64,
 }
@@ -109,6 +124,8 @@ struct HoldingParams {
 /// Where what is held ends. Values are in the currency of what was given.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Simulated {
+    /// What the price follows.
+    model: Model,
     /// Value at the start; of holdings, their sum.
     initial_value: AmountText,
     /// The holdings, in the order they were given. Left out for one asset.
@@ -124,6 +141,9 @@ struct Simulated {
     seed: u64,
     /// Whether every second path mirrored the one before it.
     antithetic: bool,
+    /// For a sample: the mean length of its blocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block_length: Option<f64>,
     /// The confidence of value_at_risk and expected_shortfall.
     confidence: f64,
     /// The exact mean of the final value, by formula: what mean_outcome estimates.
@@ -169,12 +189,32 @@ fn monte_carlo_simulation(
     params: &Params,
     is_cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Simulated, Failure> {
+    if let Some(single) = Single::of(params)? {
+        if u64::from(params.steps) * STEPS_OF_MODEL > STEPS_OF_ALL_MAX {
+            let rule =
+                format!("must be at most {} for this model", STEPS_OF_ALL_MAX / STEPS_OF_MODEL);
+            return Err(Failure::invalid("steps", params.steps, &rule, json!(52)));
+        }
+        let plan = plan(params, 1)?;
+        let (outcome, block_length) = single.simulate(params, &plan, is_cancelled)?;
+        let initial_value = params.initial_value.map_or(Amount::ZERO, |AmountText(value)| value);
+        let found = described(params, (&plan, &outcome), initial_value, single.assumptions())?;
+        return Ok(Simulated { model: single.model(), block_length, ..found });
+    }
     let held = Held::of(params)?;
     let (market, initial_value) = held.market(params.correlation.as_deref())?;
-    let plan = plan(params, held.count())?;
+    let plan = plan(params, u64::try_from(held.count()).unwrap_or(u64::MAX))?;
     let outcome = simulate(&market, &plan, is_cancelled)
         .map_err(|error| of_simulate(error, &|asset, field| held.field(asset, field)))?;
-    described(params, &held, initial_value, (&plan, &outcome))
+    let assumptions = vec![
+        "log returns are normal, independent in time, with constant drift, volatility and \
+         correlation"
+            .to_owned(),
+        "holdings are bought and held, without cost".to_owned(),
+        "drawdown is seen at the ends of steps only".to_owned(),
+    ];
+    let found = described(params, (&plan, &outcome), initial_value, assumptions)?;
+    Ok(Simulated { holdings: held.names(), ..found })
 }
 
 // === impl Held ===
@@ -225,6 +265,13 @@ impl<'a> Held<'a> {
         }
     }
 
+    fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::One(..) => None,
+            Self::Several(given) => Some(given.iter().map(|h| h.name.clone()).collect()),
+        }
+    }
+
     /// The parameter that a field of an asset was given by.
     fn field(&self, asset: usize, field: &str) -> String {
         match (self, field) {
@@ -267,14 +314,6 @@ fn required(name: &str, example: Value) -> Violation {
     Violation { field, value, rule, example: Some(example) }
 }
 
-/// A value to start from, as a statistic.
-fn worth(field: &str, value: Amount, example: &str) -> Result<f64, Failure> {
-    if value.is_negative() {
-        return Err(Failure::invalid(field, value, "must be zero or more", json!(example)));
-    }
-    Ok(number(value.decimal()))
-}
-
 fn summed(given: &[HoldingParams]) -> Result<(Vec<Holding>, Amount), Failure> {
     let mut total = Amount::ZERO;
     let mut holdings = Vec::with_capacity(given.len());
@@ -290,20 +329,20 @@ fn summed(given: &[HoldingParams]) -> Result<(Vec<Holding>, Amount), Failure> {
     Ok((holdings, total))
 }
 
-fn plan(params: &Params, holdings: usize) -> Result<Plan, Failure> {
-    let of_all = u64::from(params.steps) * u64::try_from(holdings).unwrap_or(u64::MAX);
+/// The plan for so many holdings.
+fn plan(params: &Params, holdings: u64) -> Result<Plan, Failure> {
+    let of_all = u64::from(params.steps).saturating_mul(holdings);
     if of_all > STEPS_OF_ALL_MAX {
         let rule = format!("must be at most {STEPS_OF_ALL_MAX} times holdings, not {of_all}");
         return Err(Failure::invalid("steps", params.steps, &rule, json!(52)));
     }
     let count = |count: u32| usize::try_from(count).expect("invariant: a u32 fits into a usize");
-    let asset = |_| String::new();
-    let fields = Fields { series: own_name, asset: &asset };
+    let fields = Fields::of::<Params>(own_name);
     Ok(Plan {
         horizon_years: params.time_horizon,
         steps: count(params.steps),
         paths: count(params.num_simulations),
-        seed: params.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0 & SEED_MAX),
+        seed: seed_or_chosen(params.seed),
         sampling: if params.antithetic == Some(true) {
             Sampling::Antithetic
         } else {
@@ -318,17 +357,15 @@ fn plan(params: &Params, holdings: usize) -> Result<Plan, Failure> {
 
 fn described(
     params: &Params,
-    held: &Held<'_>,
-    initial_value: Amount,
     (plan, outcome): (&Plan, &Outcome),
+    initial_value: Amount,
+    assumptions: Vec<String>,
 ) -> Result<Simulated, Failure> {
-    let holdings = match held {
-        Held::One(..) => None,
-        Held::Several(given) => Some(given.iter().map(|holding| holding.name.clone()).collect()),
-    };
     Ok(Simulated {
+        model: Model::GeometricBrownian,
         initial_value: AmountText(initial_value),
-        holdings,
+        holdings: None,
+        block_length: None,
         time_horizon: plan.horizon_years,
         steps: params.steps,
         num_simulations: outcome.paths,
@@ -345,13 +382,7 @@ fn described(
         max_drawdown_percentile_95: estimate(outcome.drawdown_percentile_95)?,
         value_at_risk: estimate(outcome.value_at_risk)?,
         expected_shortfall: estimate(outcome.expected_shortfall)?,
-        assumptions: vec![
-            "log returns are normal, independent in time, with constant drift, volatility and \
-             correlation"
-                .to_owned(),
-            "holdings are bought and held, without cost".to_owned(),
-            "drawdown is seen at the ends of steps only".to_owned(),
-        ],
+        assumptions,
     })
 }
 

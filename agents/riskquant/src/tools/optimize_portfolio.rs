@@ -2,48 +2,57 @@
 
 use agent::{Effect, Run, ToolDef, typed};
 use quant::metrics::{Basis, correlation_matrix};
-use quant::portfolio::{self, Bounds, CovarianceEstimator, Portfolio, estimate, optimize};
 use quant::stats::AssetReturns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use wire::{Failure, schema};
 
 use crate::SizingLimits;
+use crate::answer::representable;
+use crate::choice::{Choice, check_names, word};
+use crate::covariances::Covariance;
 use crate::limits::{Judged, LimitViolation};
-use crate::refusals::{Fields, of_metrics, of_portfolio, of_stats, own_name};
+use crate::refusals::{Fields, of_metrics, of_stats};
+use crate::weight_limits::{Bounds, WeightLimits};
+
+mod solve;
+mod views;
+
+use solve::{Found, Question, solve};
+use views::Views;
 
 pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
     name: "optimize_portfolio",
-    title: "Long-only portfolio weights",
-    description: "Finds long-only weights that sum to 1: least variance, least variance for a \
-                  target return, or the largest Sharpe ratio. Returns are simple fractions per \
-                  period. The optimum is proved, and its gap reported. Expected returns are the sample's means; no fees or turnover are \
-                  considered.",
+    title: "Portfolio weights",
+    description: "Finds weights by least risk, best ratio, growth, shares of risk or clusters, \
+                  long-only and 1 in sum unless constraints say otherwise. Returns are simple \
+                  fractions per period. Optima are proved; expected returns are the sample's means, \
+                  or blended with views.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Weights>,
     run: Run::Heavy(|limits, args, context| {
-        typed(args, |params| optimize_portfolio(limits, &params, &|| context.is_cancelled()))
+        typed(args, |params| {
+            representable(optimize_portfolio(limits, &params, &|| context.is_cancelled()))
+        })
     }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// Names of the assets, all different.
+    /// All different.
     #[schemars(
-        length(min = 1, max = 500),
-        inner(length(min = 1, max = 64)),
+        length(max = 500),
+        inner(length(max = 64)),
         extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
     )]
     assets: Vec<String>,
-    /// Simple returns, `returns[asset][period]`: a series for each of assets, over the same periods,
-    /// oldest first.
+    /// Simple returns, a series an asset, oldest first.
     #[schemars(
-        length(min = 1, max = 500),
-        inner(length(min = 2, max = 20_000)),
+        length(max = 500),
+        inner(length(max = 20_000)),
         extend("examples" = [[
             [0.010, -0.005, 0.007, -0.002],
             [0.015, -0.012, 0.003, 0.006],
@@ -51,56 +60,97 @@ struct Params {
         ]])
     )]
     returns: Vec<Vec<f64>>,
-    /// What is sought.
+    /// Growth is the mean logarithm.
     #[schemars(extend("examples" = ["minimum_variance"]))]
     objective: Objective,
-    /// Expected return per period that must be reached; for the objective target_return only, and
-    /// required there.
+    /// Least expected return per period; also read by minimum_cvar, _drawdown and _semivariance.
     #[schemars(extend("examples" = [0.001]))]
     target_return: Option<f64>,
-    /// Effective risk-free rate per year, 0.04 is 4 %; required for maximum_sharpe. Without it
-    /// there is no sharpe_ratio.
-    #[schemars(range(max = 1_000_000.0), extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
+    /// Effective rate per year, 0.04 is 4 %; for Sharpe ratios.
+    #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: Option<f64>,
-    /// Least weight of each asset; without it 0.
+    /// Of each asset; without it 0.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.0]))]
     weight_min: Option<f64>,
-    /// Largest weight of each asset; without it 1.
+    /// Of each asset; without it 1.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
     weight_max: Option<f64>,
-    /// Periods in a year: 365 for days, 8760 for hours.
-    #[schemars(range(max = 1_000_000_000.0), extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
+    /// 365 for days, 8760 for hours.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
-    /// How covariance is estimated.
+    /// The estimator.
     #[schemars(extend("examples" = ["ledoit_wolf_constant_correlation"]))]
     covariance: Covariance,
+    /// The decay of ewma, or the threshold of gerber.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
+    covariance_parameter: Option<f64>,
+    /// For minimum_cvar and minimum_drawdown.
+    #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.9]))]
+    risk_confidence: Option<f64>,
+    /// For minimum_semivariance; without it the portfolio's mean.
+    #[schemars(extend("examples" = [0.0]))]
+    threshold_return: Option<f64>,
+    /// For maximum_utility.
+    #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [3.0]))]
+    risk_aversion: Option<f64>,
+    /// For minimum_tracking_error and constraints; 1 in sum.
+    #[schemars(length(max = 500), extend("examples" = [[0.4, 0.3, 0.3]]))]
+    benchmark_weights: Option<Vec<f64>>,
+    /// For risk_parity, 1 in sum; without it equal.
+    #[schemars(length(max = 500), extend("examples" = [[0.5, 0.3, 0.2]]))]
+    risk_budgets: Option<Vec<f64>>,
+    /// For the hierarchical and nested objectives.
+    linkage: Option<Linkage>,
+    /// For the same but hierarchical_risk_parity; without it by the gap statistic.
+    #[schemars(range(min = 1, max = 500), extend("examples" = [2]))]
+    clusters: Option<u32>,
+    /// Views, blended with a prior.
+    #[schemars(extend("examples" = [{
+        "views": [{"loadings": [1.0, -1.0, 0.0], "expected_return": 0.001, "confidence": 0.5}],
+        "tau": 0.05
+    }]))]
+    black_litterman: Option<Views>,
+    /// Further limits.
+    #[schemars(extend("examples" = [{"gross_max": 1.0}]))]
+    constraints: Option<WeightLimits>,
+    /// Adds binding limits, shares of risk and clusters.
+    #[schemars(extend("examples" = [true]))]
+    detail: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Objective {
-    /// The least variance.
     MinimumVariance,
-    /// The least variance that expects at least target_return.
     TargetReturn,
-    /// The largest Sharpe ratio.
     MaximumSharpe,
+    MinimumCvar,
+    // Conditional drawdown.
+    MinimumDrawdown,
+    MinimumSemivariance,
+    MinimumTrackingError,
+    MaximumReturn,
+    MaximumUtility,
+    MaximumDiversification,
+    // Mean log growth.
+    MaximumGrowth,
+    RiskParity,
+    HierarchicalRiskParity,
+    HierarchicalEqualRisk,
+    NestedMinimumVariance,
+    NestedMaximumSharpe,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Covariance {
-    /// The sample's, with n - 1.
-    Sample,
-    /// Shrunk towards equal variances without correlation.
-    // Ledoit & Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices.
-    LedoitWolfIdentity,
-    /// Shrunk towards one correlation for all pairs.
-    // Ledoit & Wolf (2004), Honey, I shrunk the sample covariance matrix.
-    LedoitWolfConstantCorrelation,
+enum Linkage {
+    Single,
+    Complete,
+    Average,
+    Ward,
 }
 
-/// A proved portfolio.
+/// A portfolio.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Weights {
     /// What was sought.
@@ -109,7 +159,7 @@ struct Weights {
     covariance: Covariance,
     /// The assets, in the order they were given.
     assets: Vec<String>,
-    /// The weight of each of assets, 0 to 1; they sum to 1.
+    /// The weight of each of assets, negative for a short.
     optimal_weights: Vec<f64>,
     /// The return per period that was to be reached. Left out with another objective.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,13 +185,38 @@ struct Weights {
     correlation_violation: bool,
     /// Figures over the house's limits.
     violations: Vec<LimitViolation>,
-    /// How the solver ended by its own account; the gap is what proves the result.
-    solver_status: String,
+    /// How the solver ended by its own account; the gap is what proves the result. Left out for
+    /// clusters, which seek no optimum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    solver_status: Option<String>,
     /// Iterations of the solver.
-    solver_iterations: u32,
-    /// Proved bound on how much better any other portfolio is, relative to the variance or, for
-    /// maximum_sharpe, to the ratio.
-    gap: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    solver_iterations: Option<u32>,
+    /// Proved bound on how much better any other portfolio is, relative to the objective. Left out
+    /// where no optimum is sought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<f64>,
+    /// The value of the objective per period: tail loss, drawdown, semivariance, utility or growth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objective_value: Option<f64>,
+    /// For costs: what the trades cost, as a fraction of the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<f64>,
+    /// For assets_max: how much better another choice of assets could be at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cardinality_gap: Option<f64>,
+    /// For risk_parity: the largest difference of a share of risk from its budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget_error: Option<f64>,
+    /// With detail: the limits that the portfolio touches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_limits: Option<Vec<String>>,
+    /// With detail: the share of each asset in the variance. Left out without variance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    risk_shares: Option<Vec<f64>>,
+    /// With detail: the clusters, by their assets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clusters: Option<Vec<Vec<String>>>,
     /// Share of the target that covariance was shrunk to. Left out for the sample's.
     #[serde(skip_serializing_if = "Option::is_none")]
     shrinkage: Option<f64>,
@@ -168,83 +243,109 @@ fn optimize_portfolio(
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Weights, Failure> {
     check_names(&params.assets, params.returns.len())?;
-    let asset = |asset| format!("returns[{asset}]");
-    let fields = Fields { series: own_name, asset: &asset };
+    check(params)?;
+    let fields = Fields::of::<Params>(field);
     let returns =
         AssetReturns::try_new(params.returns.clone(), 2).map_err(|e| of_stats(e, &fields))?;
     let rate = params.risk_free_rate.unwrap_or(0.0);
     let basis = Basis::try_new(params.periods_per_year, rate, rate)
         .map_err(|error| of_metrics(error, &fields))?;
-    let objective = objective(params, &basis)?;
-    let refuse = |error| of_portfolio(error, &params.assets);
-    let count = params.assets.len();
-    let bounds = Bounds::try_new(
-        vec![params.weight_min.unwrap_or(0.0); count],
-        vec![params.weight_max.unwrap_or(1.0); count],
-    )
-    .map_err(refuse)?;
-    let estimates = estimate(&returns, params.covariance.into()).map_err(refuse)?;
+    let bounds = Bounds { weight_min: params.weight_min, weight_max: params.weight_max };
+    let weight_limits = params.constraints.clone().unwrap_or_default();
+    let benchmark = params.benchmark_weights.as_deref();
+    let mut constraints = weight_limits.constraints(&params.assets, &bounds, benchmark)?;
+    constraints.return_min = params.target_return;
     let pair = correlation_matrix(&returns)
         .map_err(|error| of_metrics(error, &fields))?
         .largest_absolute();
     if is_cancelled() {
         return Err(Failure::unavailable("the call was given up before the solver began"));
     }
-    let found = optimize(&estimates, &bounds, objective).map_err(refuse)?;
+    let question = Question { params, returns: &returns, basis: &basis, constraints };
+    let found = solve(question, &fields)?;
     let pair = pair.map(|pair| CorrelatedPair {
         first: params.assets[pair.first].clone(),
         second: params.assets[pair.second].clone(),
         correlation: pair.correlation,
     });
-    Ok(weights(limits, params, &found, (&basis, pair)))
+    Ok(weights(limits, params, found, (&basis, pair)))
 }
 
-fn check_names(assets: &[String], series: usize) -> Result<(), Failure> {
-    if assets.len() != series {
-        let rule = format!("must have {}, one series for each of assets", assets.len());
-        let value = format!("{series} series");
-        return Err(Failure::invalid("returns", value, &rule, json!([[0.01, -0.01]])));
-    }
-    for (index, asset) in assets.iter().enumerate() {
-        if let Some(first) = assets.iter().take(index).position(|other| other == asset) {
-            let rule = format!("must differ from assets[{first}]");
-            let field = format!("assets[{index}]");
-            return Err(Failure::invalid(&field, asset, &rule, json!("ETHUSDT")));
+/// What each objective needs, and what it would leave unread.
+fn check(params: &Params) -> Result<(), Failure> {
+    use Objective as O;
+    let solved: &[&str] = &["weight_min", "weight_max", "constraints", "benchmark_weights"];
+    let (needed, also): (&[&str], &[&str]) = match params.objective {
+        O::MinimumVariance | O::MaximumReturn | O::MaximumDiversification | O::MaximumGrowth => {
+            (&[], &[])
         }
-    }
-    Ok(())
+        O::TargetReturn => (&["target_return"], &[]),
+        O::MaximumSharpe => (&["risk_free_rate"], &[]),
+        O::MinimumCvar | O::MinimumDrawdown => (&["risk_confidence"], &["target_return"]),
+        O::MinimumSemivariance => (&[], &["threshold_return", "target_return"]),
+        O::MinimumTrackingError => (&["benchmark_weights"], &[]),
+        O::MaximumUtility => (&["risk_aversion"], &[]),
+        O::RiskParity => (&[], &["risk_budgets"]),
+        O::HierarchicalRiskParity => (&["linkage"], &[]),
+        O::HierarchicalEqualRisk | O::NestedMinimumVariance => (&["linkage"], &["clusters"]),
+        O::NestedMaximumSharpe => (&["linkage", "risk_free_rate"], &["clusters"]),
+    };
+    let is_solved = !matches!(
+        params.objective,
+        O::RiskParity
+            | O::HierarchicalRiskParity
+            | O::HierarchicalEqualRisk
+            | O::NestedMinimumVariance
+            | O::NestedMaximumSharpe
+    );
+    let mut read = vec!["risk_free_rate"];
+    read.extend(also);
+    read.extend(solved.iter().filter(|_| is_solved));
+    let what = format!("the objective {}", word(params.objective));
+    Choice { what, needed, read: &read }.check::<Params>(&[
+        ("target_return", params.target_return.is_some()),
+        ("risk_free_rate", params.risk_free_rate.is_some()),
+        ("weight_min", params.weight_min.is_some()),
+        ("weight_max", params.weight_max.is_some()),
+        ("risk_confidence", params.risk_confidence.is_some()),
+        ("threshold_return", params.threshold_return.is_some()),
+        ("risk_aversion", params.risk_aversion.is_some()),
+        ("benchmark_weights", params.benchmark_weights.is_some()),
+        ("risk_budgets", params.risk_budgets.is_some()),
+        ("linkage", params.linkage.is_some()),
+        ("clusters", params.clusters.is_some()),
+        ("constraints", params.constraints.is_some()),
+    ])
 }
 
-/// The objective with what it needs, and nothing that it would leave unread.
-fn objective(params: &Params, basis: &Basis) -> Result<portfolio::Objective, Failure> {
-    match (params.objective, params.target_return) {
-        (Objective::TargetReturn, Some(target)) => {
-            Ok(portfolio::Objective::MinimumVarianceAtReturn { target })
-        }
-        (Objective::TargetReturn, None) => {
-            let rule = "is required for the objective target_return";
-            Err(Failure::invalid("target_return", "missing", rule, json!(0.001)))
-        }
-        (_, Some(target)) => {
-            let rule = "is for the objective target_return only; leave it out";
-            Err(Failure::invalid("target_return", target, rule, json!("target_return")))
-        }
-        (Objective::MinimumVariance, None) => Ok(portfolio::Objective::MinimumVariance),
-        (Objective::MaximumSharpe, None) if params.risk_free_rate.is_none() => {
-            let rule = "is required for the objective maximum_sharpe";
-            Err(Failure::invalid("risk_free_rate", "missing", rule, json!(0.04)))
-        }
-        (Objective::MaximumSharpe, None) => {
-            let risk_free = basis.risk_free_per_period();
-            Ok(portfolio::Objective::MaximumSharpe { risk_free })
-        }
+/// The fields where `quant` has other names for them.
+fn field(name: &str) -> &str {
+    match name {
+        "lower" => "constraints.lower",
+        "upper" => "constraints.upper",
+        "net exposure" | "net" => "constraints.net",
+        "gross_max" => "constraints.gross_max",
+        "volatility_max" => "constraints.volatility_max",
+        "turnover.max" => "constraints.turnover_max",
+        "turnover.from" | "costs.from" => "constraints.weights_before",
+        "cost rate" => "constraints.cost",
+        "tracking.error_max" => "constraints.tracking_error_max",
+        "assets_max" => "constraints.assets_max",
+        "benchmark" | "benchmark weights" => "benchmark_weights",
+        "budgets" => "risk_budgets",
+        "decay" | "threshold" => "covariance_parameter",
+        "confidence" => "risk_confidence",
+        "tau" => "black_litterman.tau",
+        "loadings" => "black_litterman.views",
+        "market_weights" => "black_litterman.market_weights",
+        other => other,
     }
 }
 
 fn weights(
     limits: &SizingLimits,
     params: &Params,
-    found: &Portfolio,
+    found: Found,
     (basis, pair): (&Basis, Option<CorrelatedPair>),
 ) -> Weights {
     let year = params.periods_per_year;
@@ -253,11 +354,12 @@ fn weights(
         .risk_free_rate
         .and((found.volatility > 0.0).then(|| excess / found.volatility * year.sqrt()));
     let violation = pair.as_ref().and_then(|pair| correlation_limit(limits, pair).violation());
+    let detail = params.detail == Some(true);
     Weights {
         objective: params.objective,
         covariance: params.covariance,
         assets: params.assets.clone(),
-        optimal_weights: found.weights.clone(),
+        optimal_weights: found.weights,
         target_return: params.target_return,
         periods: params.returns.first().map_or(0, Vec::len),
         expected_return: found.expected_return,
@@ -268,16 +370,19 @@ fn weights(
         max_correlation: pair,
         correlation_violation: violation.is_some(),
         violations: violation.into_iter().collect(),
-        solver_status: format!("{:?}", found.status),
+        solver_status: found.status,
         solver_iterations: found.iterations,
         gap: found.gap,
+        objective_value: found.objective_value,
+        cost: found.cost,
+        cardinality_gap: found.cardinality_gap,
+        budget_error: found.budget_error,
+        active_limits: found.active_limits.filter(|_| detail),
+        risk_shares: found.risk_shares.filter(|_| detail),
+        clusters: found.clusters.filter(|_| detail),
         shrinkage: found.shrinkage,
         covariance_is_singular: found.is_singular,
-        assumptions: vec![
-            "expected returns are the arithmetic means of the sample".to_owned(),
-            "weights are brought back to these before every period, without cost".to_owned(),
-            "annual figures assume independent periods".to_owned(),
-        ],
+        assumptions: found.assumptions,
     }
 }
 
@@ -288,16 +393,6 @@ pub(super) fn correlation_limit(limits: &SizingLimits, pair: &CorrelatedPair) ->
         allowed: limits.max_correlation,
         value: pair.correlation.abs(),
         what: format!("the absolute correlation of {} and {}", pair.first, pair.second),
-    }
-}
-
-impl From<Covariance> for CovarianceEstimator {
-    fn from(covariance: Covariance) -> Self {
-        match covariance {
-            Covariance::Sample => Self::Sample,
-            Covariance::LedoitWolfIdentity => Self::LedoitWolfIdentity,
-            Covariance::LedoitWolfConstantCorrelation => Self::LedoitWolfConstantCorrelation,
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What `tools.list` promises, held for every tool by asking over the bus.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ fn parameters(schema: &Value, path: &str) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn five_tools_are_listed_and_none_acts() {
+async fn the_tools_are_listed_in_their_order_and_none_acts() {
     let world = World::new(Config::default()).await;
     let tools = listed(&world).await;
     let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -85,7 +86,14 @@ async fn five_tools_are_listed_and_none_acts() {
             "calculate_var",
             "optimize_portfolio",
             "calculate_risk_metrics",
-            "monte_carlo_simulation"
+            "monte_carlo_simulation",
+            "backtest_var",
+            "fit_volatility",
+            "estimate_covariance",
+            "efficient_frontier",
+            "stress_test",
+            "performance_report",
+            "position_size",
         ]
     );
     assert!(tools.iter().all(|tool| tool.effect == Effect::Reads && !tool.open_world));
@@ -118,39 +126,195 @@ async fn every_schema_is_plain_and_every_parameter_documented_with_an_example() 
     }
 }
 
-/// The required parameters alone, then all of them, as their own examples give them.
+/// What goes together, tool by tool: arguments that stand in for their examples, and parameters
+/// that are given by theirs.
+fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
+    match tool {
+        "calculate_kelly" => vec![
+            (json!({}), &["win_probability", "win_return", "loss_return", "kelly_fraction"]),
+            (json!({"method": "exclusive"}), &["bets"]),
+            (json!({"method": "sample"}), &["returns"]),
+            (json!({"method": "continuous"}), &["mean_excess", "covariance", "standard_error"]),
+        ],
+        "calculate_var" => vec![
+            (json!({}), &["returns", "portfolio_value", "quantile_rule"]),
+            (json!({"method": "normal"}), &["asset_returns", "weights", "detail"]),
+            (json!({"method": "ewma"}), &["returns", "decay"]),
+            (
+                json!({"method": "filtered", "horizon": 2}),
+                &["returns", "filter", "decay", "paths", "seed"],
+            ),
+            (
+                json!({"method": "hill", "tail_share": 0.4, "confidence": 0.8,
+                    "returns": [-0.1, -0.08, -0.06, -0.04, -0.02, 0.01, 0.02]}),
+                &[],
+            ),
+            (
+                json!({"method": "monte_carlo", "law": "t_copula"}),
+                &["asset_returns", "weights", "degrees_of_freedom", "paths", "seed"],
+            ),
+        ],
+        "optimize_portfolio" => optimizations(),
+        "calculate_risk_metrics" => vec![(json!({}), &["benchmark_returns", "equity", "detail"])],
+        "monte_carlo_simulation" => vec![
+            (json!({}), &["initial_value", "drift", "volatility", "seed", "antithetic"]),
+            (json!({}), &["holdings", "correlation"]),
+            (json!({}), &["initial_value", "drift", "volatility", "jumps"]),
+            (json!({}), &["initial_value", "drift", "variance"]),
+            (json!({}), &["initial_value", "sample"]),
+        ],
+        other => combinations_of_later_tools(other),
+    }
+}
+
+fn combinations_of_later_tools(tool: &str) -> Vec<(Value, &'static [&'static str])> {
+    match tool {
+        "backtest_var" => vec![
+            (json!({}), &["value_at_risk", "expected_shortfall", "histories", "seed", "detail"]),
+            (json!({"method": "ewma"}), &["window", "decay", "histories", "degrees_of_freedom"]),
+        ],
+        "fit_volatility" => vec![
+            (json!({}), &["returns"]),
+            (json!({"model": "parkinson"}), &["bars"]),
+            (json!({"model": "ewma"}), &["returns", "decay", "horizon", "detail"]),
+            (
+                json!({"model": "egarch", "returns": clustered()}),
+                &["innovations", "horizon", "paths", "seed"],
+            ),
+        ],
+        "estimate_covariance" => {
+            vec![
+                (json!({}), &["detail"]),
+                (json!({"covariance": "ewma"}), &["covariance_parameter"]),
+            ]
+        }
+        "efficient_frontier" => vec![
+            (json!({"risk": "cvar"}), &["risk_confidence", "risk_free_rate", "weight_min"]),
+            (json!({"covariance": "ewma"}), &["covariance_parameter", "weight_max", "detail"]),
+        ],
+        "stress_test" => vec![
+            (json!({}), &["scenarios", "portfolio_value", "detail"]),
+            (json!({}), &["returns", "window", "factors", "correlation"]),
+        ],
+        "performance_report" => vec![
+            (
+                json!({}),
+                &["benchmark_returns", "trials", "trials_sharpe_deviation", "window", "detail"],
+            ),
+            (json!({"returns": clustered()}), &["resamples", "seed"]),
+        ],
+        "position_size" => vec![
+            (json!({}), &["stop_price", "atr", "atr_multiple", "risk_fraction", "lot_size"]),
+            (json!({}), &["volatility_annual", "volatility_target"]),
+            (json!({}), &["win_probability", "win_return", "loss_return", "kelly_fraction"]),
+        ],
+        // A tool without any is found by its parameters, which none of them has.
+        _ => vec![],
+    }
+}
+
+/// Returns whose size comes in clusters, as fitted models need them.
+fn clustered() -> Vec<f64> {
+    let size = |period: u32| if (period / 50).is_multiple_of(2) { 0.01 } else { 0.04 };
+    (0..300).map(|t| size(t) * (f64::from(t * 37 % 101) / 50.0 - 1.0)).collect()
+}
+
+fn optimizations() -> Vec<(Value, &'static [&'static str])> {
+    vec![
+        (json!({}), &["risk_free_rate", "weight_min", "weight_max", "detail"]),
+        (json!({"objective": "target_return"}), &["target_return"]),
+        (json!({"covariance": "ewma"}), &["covariance_parameter", "black_litterman"]),
+        (json!({"objective": "minimum_cvar"}), &["risk_confidence", "constraints"]),
+        (json!({"objective": "minimum_semivariance"}), &["threshold_return"]),
+        (json!({"objective": "maximum_utility"}), &["risk_aversion"]),
+        (json!({"objective": "minimum_tracking_error"}), &["benchmark_weights"]),
+        (json!({"objective": "risk_parity"}), &["risk_budgets"]),
+        (json!({"objective": "hierarchical_equal_risk"}), &["linkage", "clusters"]),
+    ]
+}
+
+/// The required parameters with each combination of others, as their own examples give them.
 #[tokio::test]
 async fn the_examples_of_every_tool_run_and_keep_the_output_schema() {
     let world = World::new(Config::default()).await;
     for tool in listed(&world).await {
         let properties = tool.input_schema["properties"].as_object().unwrap();
-        // One asset and a list of holdings exclude each other, and two holdings need their
-        // correlation.
-        let (one, list): (&[&str], &[&str]) = match tool.name.as_str() {
-            "monte_carlo_simulation" => {
-                (&["initial_value", "drift", "volatility"], &["holdings", "correlation"])
-            }
-            _ => (&[], &[]),
-        };
-        let with = |mut args: Value, names: &[&str]| {
+        let required = example_of(&tool.input_schema);
+        let mut unseen: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+        for (given, names) in combinations(tool.name.as_str()) {
+            let mut args = required.clone();
             for name in names {
                 args[*name] = example_of(&properties[*name]);
             }
-            args
-        };
-        let required = example_of(&tool.input_schema);
-        // A target belongs to one objective only.
-        let excluded = |name: &str| name == "target_return" || one.contains(&name);
-        let all: Vec<&str> =
-            properties.keys().map(String::as_str).filter(|name| !excluded(name)).collect();
-        for args in
-            [with(required.clone(), one), with(required.clone(), list), with(required, &all)]
-        {
+            for (name, value) in given.as_object().unwrap() {
+                args[name] = value.clone();
+            }
+            unseen.retain(|name| args.get(name).is_none());
             let result = world.call(tool.name.as_str(), &args).await;
-            let result = result.unwrap_or_else(|failure| panic!("{}: {failure}", tool.name));
+            let result = result.unwrap_or_else(|failure| panic!("{} {args}: {failure}", tool.name));
             assert_eq!(check(&tool.output_schema, &result), Vec::new(), "{}: {result}", tool.name);
             let assumptions = result["assumptions"].as_array().unwrap();
             assert!(!assumptions.is_empty(), "{} states no assumption", tool.name);
+        }
+        assert!(unseen.is_empty(), "{}: no combination has {unseen:?}", tool.name);
+    }
+}
+
+/// Every number of a series times a factor.
+fn scaled(args: &Value, factor: f64) -> Value {
+    const SERIES: [&str; 8] = [
+        "returns",
+        "asset_returns",
+        "benchmark_returns",
+        "value_at_risk",
+        "expected_shortfall",
+        "mean_excess",
+        "covariance",
+        "shocks",
+    ];
+    fn times(value: &Value, factor: f64) -> Value {
+        match value {
+            Value::Array(items) => items.iter().map(|item| times(item, factor)).collect(),
+            Value::Number(number) => number.as_f64().map_or(Value::Null, |n| json!(n * factor)),
+            other => other.clone(),
+        }
+    }
+    match args {
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| {
+                let is_series = SERIES.contains(&name.as_str());
+                let of = if is_series { times(value, factor) } else { scaled(value, factor) };
+                (name.clone(), of)
+            });
+            Value::Object(members.collect())
+        }
+        Value::Array(items) => items.iter().map(|item| scaled(item, factor)).collect(),
+        other => other.clone(),
+    }
+}
+
+/// No size of returns leads to a number that JSON cannot hold: what cannot be said is refused.
+#[tokio::test]
+async fn series_of_any_size_are_answered_or_refused() {
+    let world = World::new(Config::default()).await;
+    for tool in listed(&world).await {
+        let properties = tool.input_schema["properties"].as_object().unwrap();
+        let required = example_of(&tool.input_schema);
+        for (given, names) in combinations(tool.name.as_str()) {
+            let mut args = required.clone();
+            for name in names {
+                args[*name] = example_of(&properties[*name]);
+            }
+            for (name, value) in given.as_object().unwrap() {
+                args[name] = value.clone();
+            }
+            for factor in [1e30, 1e20, 40.0, -30.0, 0.0, 1e-12, 1e-160, 1e-300] {
+                let args = scaled(&args, factor);
+                if let Err(failure) = world.call(tool.name.as_str(), &args).await {
+                    assert_ne!(failure.code, Code::Internal, "{} {args}: {failure}", tool.name);
+                    assert_ne!(failure.code, Code::Unknown, "{} {args}: {failure}", tool.name);
+                }
+            }
         }
     }
 }

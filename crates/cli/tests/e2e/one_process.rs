@@ -9,7 +9,7 @@ use crate::programs::{BOT4, Up};
 #[track_caller]
 pub(crate) fn check_walk(seen: &Value, protocol: &str) {
     assert_eq!(seen["protocol"], protocol);
-    assert_eq!(seen["tools"].as_array().unwrap().len(), 31, "{}", seen["tools"]);
+    assert_eq!(seen["tools"].as_array().unwrap().len(), 38, "{}", seen["tools"]);
     assert_eq!(seen["kelly"]["recommendation"], "TRADE", "{}", seen["kelly"]);
     assert_eq!(seen["kelly"]["final_position_size"], 0.02);
     let var = &seen["var"];

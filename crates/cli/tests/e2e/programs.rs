@@ -144,7 +144,7 @@ impl Up {
         wait_for("both agents", || {
             let tools = self.bot4(&["tools", "--json"]);
             let tools: Value = serde_json::from_slice(&tools.stdout).ok()?;
-            (tools.as_array()?.len() == 31).then_some(())
+            (tools.as_array()?.len() == 38).then_some(())
         });
         wait_for("a price", || {
             let args = r#"{"exchange":"paper","symbol":"BTCUSDT","depth":1}"#;
@@ -188,4 +188,10 @@ impl Up {
         serde_json::from_slice(text)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }
+}
+
+/// How many tools the generated list has of an agent: what is documented is what is offered.
+pub fn documented_tools(agent: &str) -> usize {
+    let heading = format!("### {agent}_");
+    include_str!("../../../../docs/tools.md").lines().filter(|l| l.starts_with(&heading)).count()
 }

@@ -13,13 +13,23 @@
 //! * Growth is the exact expectation of the logarithm, not its Gaussian approximation, which is
 //!   reported beside it.
 
+mod assets;
+mod continuous;
+mod exclusive;
 mod outcomes;
 
 use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-pub use outcomes::{Outcome, OutcomeSizing, size_outcomes};
+use crate::{joint::JointError, stats::StatsError};
+
+pub use assets::{AssetSizing, AssetStake, size_assets};
+pub use continuous::{
+    ContinuousSizing, estimation_haircut, growth_share, ruin_probability, size_continuous,
+};
+pub use exclusive::{ExclusiveBet, ExclusiveSizing, ExclusiveStake, size_exclusive};
+pub use outcomes::{Outcome, OutcomeSizing, SampleSizing, size_outcomes, size_sample};
 
 /// The sizes a return may have; their products and reciprocals stay within `f64`.
 const RETURN_SIZE: RangeInclusive<f64> = 1e-30..=1e30;
@@ -90,6 +100,45 @@ pub enum KellyError {
     /// No outcome loses, so that growth has no maximum.
     #[error("no outcome with a positive probability loses; the growth rate has no maximum")]
     NoLoss,
+    /// A parameter outside its range.
+    #[error("{field} {value} must be {rule}")]
+    Parameter {
+        /// The parameter.
+        field: &'static str,
+        /// The value.
+        value: f64,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// A series is unusable or misaligned.
+    #[error(transparent)]
+    Series(#[from] StatsError),
+    /// The covariance is none.
+    #[error(transparent)]
+    Covariance(#[from] JointError),
+    /// An asset repeats others, so that its stake is not determined.
+    #[error(
+        "asset {asset} repeats the assets before it: a share of {share:e} of its variance is its \
+         own, and its stake is not determined"
+    )]
+    Redundant {
+        /// The asset, from zero.
+        asset: usize,
+        /// What remains of its variance, as a share.
+        share: f64,
+    },
+    /// An exclusive bet outside its range.
+    #[error("bets[{index}].{field} {value} must be {rule}")]
+    Exclusive {
+        /// The bet, from zero.
+        index: usize,
+        /// Its field.
+        field: &'static str,
+        /// The value.
+        value: f64,
+        /// What it must be.
+        rule: &'static str,
+    },
 }
 
 /// A bet with two outcomes, in simple returns per unit staked.
@@ -209,12 +258,7 @@ impl BinaryBet {
     ///
     /// [`KellyError::Multiplier`] unless within (0, 1], [`KellyError::Cap`] unless positive.
     pub fn size(&self, multiplier: f64, fraction_max: f64) -> Result<Sizing, KellyError> {
-        if !(multiplier > 0.0 && multiplier <= 1.0) {
-            return Err(KellyError::Multiplier(multiplier));
-        }
-        if !(fraction_max > 0.0 && fraction_max.is_finite()) {
-            return Err(KellyError::Cap(fraction_max));
-        }
+        check_size(multiplier, fraction_max)?;
         let uncapped_fraction = self.uncapped_fraction();
         let full_fraction = uncapped_fraction.max(0.0);
         let wanted = multiplier * full_fraction;
@@ -243,6 +287,19 @@ impl BinaryBet {
         })
     }
 
+    /// The share of the full fraction that maximises expected growth when the win probability is
+    /// an estimate with this standard error: `e^2 / (e^2 + (1 + b/a)^2 se^2)` with `e = p (1 +
+    /// b/a) - 1` (Baker & McHale 2013, "Optimal betting under parameter uncertainty", the
+    /// approximate solution). Zero without an edge.
+    ///
+    /// # Errors
+    ///
+    /// [`KellyError::Parameter`] for an error that is negative or not finite.
+    pub fn estimation_haircut(&self, probability_error: f64) -> Result<f64, KellyError> {
+        let whole = 1.0 + self.win_return / -self.loss_return;
+        estimation_haircut(self.win_probability * whole - 1.0, whole * probability_error)
+    }
+
     /// Growth at the full fraction, where `1 + f b = p (1 + b/a)` and `1 - f a = q (1 + a/b)`;
     /// this form does not cancel when the optimum is next to ruin.
     fn growth_full(&self) -> f64 {
@@ -257,6 +314,17 @@ impl BinaryBet {
     fn loss_probability(&self) -> f64 {
         1.0 - self.win_probability
     }
+}
+
+/// Refuses a share of full Kelly or a cap that is none.
+fn check_size(multiplier: f64, fraction_max: f64) -> Result<(), KellyError> {
+    if !(multiplier > 0.0 && multiplier <= 1.0) {
+        return Err(KellyError::Multiplier(multiplier));
+    }
+    if !(fraction_max > 0.0 && fraction_max.is_finite()) {
+        return Err(KellyError::Cap(fraction_max));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

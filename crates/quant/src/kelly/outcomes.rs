@@ -1,7 +1,7 @@
 //! Kelly over any list of outcomes: an empirical sample or a table of scenarios.
 
-use super::{Decision, KellyError, RETURN_SIZE};
-use crate::stats::compensated_sum;
+use super::{Decision, KellyError, RETURN_SIZE, check_size};
+use crate::stats::{Series, compensated_sum};
 
 /// The most outcomes one bet may have.
 const OUTCOMES_MAX: usize = 1_000_000;
@@ -30,6 +30,44 @@ pub struct OutcomeSizing {
     pub growth_full: f64,
     /// The stake at which the worst outcome leaves nothing; the optimum is below it.
     pub ruin_fraction: f64,
+}
+
+/// The stake that a sample of returns deserves, with and without a cap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SampleSizing {
+    /// The growth-optimal stake and its growth.
+    pub full: OutcomeSizing,
+    /// The stake: the share of the full one, at most the cap.
+    pub fraction: f64,
+    /// Whether the cap, not the multiplier, decides the stake.
+    pub is_capped: bool,
+    /// Mean log growth at the stake.
+    pub growth: f64,
+}
+
+/// Finds the long-only stake that maximises the mean log growth of a sample of simple returns, a
+/// share of it, and what a cap leaves.
+///
+/// # Errors
+///
+/// [`KellyError::Series`] below two returns or for unusable ones, [`KellyError::NoLoss`] when none
+/// of them is negative, [`KellyError::Multiplier`], [`KellyError::Cap`] and the variants of
+/// [`size_outcomes`].
+pub fn size_sample(
+    returns: &[f64],
+    multiplier: f64,
+    fraction_max: f64,
+) -> Result<SampleSizing, KellyError> {
+    check_size(multiplier, fraction_max)?;
+    let series = Series::try_new("returns", returns, 2)?;
+    let probability = (series.len() as f64).recip();
+    let outcomes: Vec<Outcome> =
+        returns.iter().map(|&simple_return| Outcome { probability, simple_return }).collect();
+    let full = size_outcomes(&outcomes)?;
+    let wanted = multiplier * full.full_fraction;
+    let fraction = wanted.min(fraction_max);
+    let growth = compensated_sum(returns.iter().map(|r| (fraction * r).ln_1p())) * probability;
+    Ok(SampleSizing { full, fraction, is_capped: wanted > fraction_max, growth })
 }
 
 /// Finds the long-only stake that maximises `sum p ln(1 + f x)` (Kelly 1956).

@@ -158,3 +158,194 @@ proptest! {
         prop_assert_eq!(sizing.decision, binary.decision);
     }
 }
+
+fn exclusive(pairs: &[(f64, f64)]) -> Vec<ExclusiveBet> {
+    let of = |(win_probability, win_return): &(f64, f64)| ExclusiveBet {
+        win_probability: *win_probability,
+        win_return: *win_return,
+    };
+    pairs.iter().map(of).collect()
+}
+
+#[test]
+fn exclusive_bets_agree_with_scipy_and_insure_each_other() {
+    // SciPy 1.17.1, SLSQP from twenty starts.
+    let race = exclusive(&[(0.25, 3.5), (0.3, 2.6), (0.2, 3.0), (0.15, 9.0)]);
+    let sizing = size_exclusive(&race, 1.0, 1.0).unwrap();
+    let golden =
+        [0.10185182896433896, 0.11481479083692538, 0.033333308456783325, 0.08333333160138072];
+    for (stake, golden) in sizing.stakes.iter().zip(golden) {
+        near(stake.full_fraction, golden, 1e-5);
+    }
+    near(sizing.growth_full, 0.02817861639749969, 1e-10);
+    assert!(sizing.stakes[2].edge < 0.0, "a bet without an edge insures the others");
+    let sizing =
+        size_exclusive(&exclusive(&[(0.5, 1.1), (0.3, 2.0), (0.2, 3.0)]), 1.0, 1.0).unwrap();
+    near(sizing.stakes[0].full_fraction, 0.5 - 0.5 / 1.1, 1e-12);
+    assert!(sizing.stakes[1].full_fraction <= 0.0 && sizing.stakes[2].full_fraction <= 0.0);
+}
+
+#[test]
+fn a_sure_gain_over_all_outcomes_stakes_everything() {
+    let sizing = size_exclusive(&exclusive(&[(0.5, 1.2), (0.5, 1.2)]), 1.0, 1.0).unwrap();
+    near(sizing.total, 1.0, 1e-12);
+    near(sizing.growth_full, 0.09531017980432493, 1e-12);
+}
+
+#[test]
+fn one_exclusive_bet_is_the_binary_one_and_shares_and_caps_scale_all() {
+    let one = size_exclusive(&exclusive(&[(0.6, 1.0)]), 0.5, 1.0).unwrap();
+    near(one.full_total, 0.2, 1e-12);
+    near(one.total, 0.1, 1e-12);
+    near(one.growth, bet(0.6, 1.0, -1.0).growth(0.1).unwrap(), 1e-12);
+    let race = exclusive(&[(0.25, 3.5), (0.3, 2.6), (0.2, 3.0), (0.15, 9.0)]);
+    let capped = size_exclusive(&race, 1.0, 0.1).unwrap();
+    near(capped.total, 0.1, 1e-12);
+    assert!(capped.is_capped && capped.growth < capped.growth_full);
+    let none = size_exclusive(&exclusive(&[(0.4, 1.0), (0.3, 1.5)]), 1.0, 1.0).unwrap();
+    assert_eq!(none.decision, Decision::Skip);
+    assert!(none.total <= 0.0 && none.growth_full.abs() < 1e-15, "{none:?}");
+}
+
+#[test]
+fn exclusive_bets_that_are_none_are_refused() {
+    let refused = |pairs: &[(f64, f64)]| size_exclusive(&exclusive(pairs), 1.0, 1.0).unwrap_err();
+    assert_eq!(refused(&[(0.75, 1.0), (0.5, 1.0)]), KellyError::ProbabilitySum(1.25));
+    assert!(matches!(refused(&[]), KellyError::OutcomeCount { len: 0, .. }));
+    let error = refused(&[(0.5, 1.0), (0.2, -1.0)]);
+    assert_eq!(
+        error.to_string(),
+        "bets[1].win_return -1 must be positive and finite, from 1e-30 to 1e30"
+    );
+    assert!(matches!(refused(&[(f64::NAN, 1.0)]), KellyError::Exclusive { index: 0, .. }));
+}
+
+#[test]
+fn a_sample_agrees_with_scipy_and_shows_the_cap() {
+    let r = &crate::sample::panel(5, 60, 7)[0];
+    let sizing = size_sample(r, 1.0, 100.0).unwrap();
+    near(sizing.full.full_fraction, 19.895666460721138, 1e-7);
+    near(sizing.full.growth_full, 0.007923158740384604, 1e-12);
+    let capped = size_sample(r, 1.0, 5.0).unwrap();
+    assert!(capped.is_capped, "five is below twenty");
+    near(capped.growth, 0.0034803691064502974, 1e-12);
+    assert_eq!(size_sample(&[0.1, 0.2], 1.0, 1.0).unwrap_err(), KellyError::NoLoss);
+    let losing = size_sample(&[-0.1, -0.2], 1.0, 1.0).unwrap();
+    assert_eq!(losing.full.decision, Decision::Skip);
+    assert!(losing.fraction <= 0.0 && losing.growth.abs() < 1e-15);
+    assert!(
+        size_sample(&[0.1], 1.0, 1.0).is_err() && size_sample(&[0.1, f64::NAN], 1.0, 1.0).is_err()
+    );
+}
+
+#[test]
+fn a_continuous_asset_is_sized_by_its_mean_over_its_variance() {
+    let sizing = size_continuous(0.05, 0.2, 0.5, 10.0).unwrap();
+    near(sizing.full_fraction, 1.25, 1e-14);
+    near(sizing.excess_growth_full, 0.03125, 1e-14);
+    near(sizing.excess_growth, 0.0234375, 1e-13);
+    let capped = size_continuous(0.05, 0.2, 1.0, 0.25).unwrap();
+    assert!(capped.is_capped, "a quarter is below 1.25");
+    near(capped.kelly_share.unwrap(), 0.2, 1e-14);
+    let short = size_continuous(-0.05, 0.2, 1.0, 1.0).unwrap();
+    assert_eq!(short.decision, Decision::Skip);
+    near(short.uncapped_fraction, -1.25, 1e-14);
+    assert!(short.fraction <= 0.0 && short.excess_growth.abs() < 1e-15);
+    for (mean, deviation) in [(f64::NAN, 0.2), (0.1, 0.0), (0.1, -0.2), (0.1, f64::INFINITY)] {
+        let error = size_continuous(mean, deviation, 1.0, 1.0).unwrap_err();
+        assert!(matches!(error, KellyError::Parameter { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_share_of_kelly_keeps_growth_and_lowers_the_chance_of_ruin() {
+    near(growth_share(0.5).unwrap(), 0.75, 1e-15);
+    near(growth_share(2.0).unwrap() + 1.0, 1.0, 1e-15);
+    assert!(growth_share(2.5).unwrap() < 0.0, "beyond twice Kelly wealth shrinks");
+    near(ruin_probability(0.5, 1.0).unwrap(), 0.5, 1e-15);
+    near(ruin_probability(0.5, 0.5).unwrap(), 0.125, 1e-15);
+    near(ruin_probability(0.5, 3.0).unwrap(), 1.0, 1e-15);
+    near(ruin_probability(1.0, 0.5).unwrap(), 1.0, 1e-15);
+    assert!(ruin_probability(0.5, 0.0).unwrap() <= 0.0, "without a stake nothing happens");
+    assert!(ruin_probability(0.0, 1.0).is_err() && ruin_probability(0.5, -1.0).is_err());
+    assert!(growth_share(f64::NAN).is_err());
+}
+
+#[test]
+fn an_uncertain_edge_is_staked_less() {
+    // (e / (e^2 + (1+b)^2 se^2)) with e = 0.2, b = 1 and an error of 0.05: 0.04 / (0.04 + 0.01).
+    near(bet(0.6, 1.0, -1.0).estimation_haircut(0.05).unwrap(), 0.8, 1e-12);
+    near(bet(0.6, 1.0, -1.0).estimation_haircut(0.0).unwrap(), 1.0, 1e-15);
+    assert!(bet(0.4, 1.0, -1.0).estimation_haircut(0.05).unwrap() <= 0.0, "no edge, no stake");
+    near(estimation_haircut(0.02, 0.02).unwrap(), 0.5, 1e-15);
+    assert!(estimation_haircut(0.1, -0.1).is_err() && estimation_haircut(f64::NAN, 0.1).is_err());
+}
+
+fn three_assets() -> Vec<Vec<f64>> {
+    let (s, rho) = ([0.2, 0.3, 0.1], [[1.0, 0.3, 0.1], [0.3, 1.0, -0.2], [0.1, -0.2, 1.0]]);
+    (0..3).map(|i| (0..3).map(|j| s[i] * s[j] * rho[i][j]).collect()).collect()
+}
+
+#[test]
+fn assets_together_agree_with_numpy_and_the_cap_scales_all() {
+    let means = [0.06, -0.02, 0.03];
+    let sizing = size_assets(&means, &three_assets(), 1.0, 100.0).unwrap();
+    let golden = [1.5408805031446535, -0.365566037735849, 2.4724842767295594];
+    for (stake, golden) in sizing.stakes.iter().zip(golden) {
+        near(stake.full_fraction, golden, 1e-12);
+    }
+    near(sizing.gross_full, 4.378930817610062, 1e-12);
+    near(sizing.excess_growth_full, 0.08696933962264149, 1e-12);
+    let capped = size_assets(&means, &three_assets(), 0.5, 1.0).unwrap();
+    assert!(capped.is_capped, "one is below 2.19");
+    near(capped.gross, 1.0, 1e-12);
+    let share = 1.0 / 4.378930817610062;
+    near(capped.excess_growth, 0.08696933962264149 * share * (2.0 - share), 1e-12);
+    let none = size_assets(&[0.0; 3], &three_assets(), 1.0, 1.0).unwrap();
+    assert_eq!(none.decision, Decision::Skip);
+}
+
+#[test]
+fn an_asset_that_repeats_another_has_no_stake_of_its_own() {
+    let twice = vec![vec![0.04, 0.04], vec![0.04, 0.04]];
+    let error = size_assets(&[0.1, 0.1], &twice, 1.0, 1.0).unwrap_err();
+    assert!(matches!(error, KellyError::Redundant { asset: 1, .. }), "{error}");
+    let still = vec![vec![0.0, 0.0], vec![0.0, 0.04]];
+    let error = size_assets(&[0.1, 0.1], &still, 1.0, 1.0).unwrap_err();
+    assert_eq!(error, KellyError::Redundant { asset: 0, share: 0.0 });
+    assert!(matches!(size_assets(&[0.1], &twice, 1.0, 1.0), Err(KellyError::Covariance(_))));
+    assert!(size_assets(&[f64::NAN, 0.1], &twice, 1.0, 1.0).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_small_change_of_exclusive_stakes_grows_faster(
+        weights in prop::collection::vec(0.01..1.0_f64, 2..6),
+        returns in prop::collection::vec(0.1..12.0_f64, 6),
+        rest in 0.01..1.0_f64,
+    ) {
+        let whole = weights.iter().sum::<f64>() + rest;
+        let pairs: Vec<(f64, f64)> =
+            weights.iter().zip(&returns).map(|(w, b)| (w / whole, *b)).collect();
+        let bets = exclusive(&pairs);
+        let sizing = size_exclusive(&bets, 1.0, 1.0).unwrap();
+        let growth = |stakes: &[f64]| -> f64 {
+            let total: f64 = stakes.iter().sum();
+            let won = bets.iter().zip(stakes).map(|(bet, f)| {
+                bet.win_probability * (f * (1.0 + bet.win_return) - total).ln_1p()
+            });
+            won.sum::<f64>() + rest / whole * (-total).ln_1p()
+        };
+        let full: Vec<f64> = sizing.stakes.iter().map(|s| s.full_fraction).collect();
+        prop_assert!((growth(&full) - sizing.growth_full).abs() < 1e-9);
+        for i in 0..full.len() {
+            for step in [1e-4, -1e-4] {
+                let mut moved = full.clone();
+                moved[i] += step;
+                if moved[i] >= 0.0 && moved.iter().sum::<f64>() < 1.0 {
+                    prop_assert!(growth(&moved) <= sizing.growth_full + 1e-12);
+                }
+            }
+        }
+    }
+}

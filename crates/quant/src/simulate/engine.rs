@@ -16,10 +16,10 @@ pub(super) struct Paths {
 }
 
 /// A block's stream and its part of the result.
-struct Block<'a> {
-    stream: Xoshiro256PlusPlus,
-    terminal: &'a mut [f64],
-    drawdown: &'a mut [f64],
+pub(super) struct Block<'a> {
+    pub(super) stream: Xoshiro256PlusPlus,
+    pub(super) terminal: &'a mut [f64],
+    pub(super) drawdown: &'a mut [f64],
 }
 
 /// What every path uses: per asset, the drift of a step and a row of the scaled factor.
@@ -46,6 +46,15 @@ pub(super) fn run(
     is_stopped: &(dyn Fn() -> bool + Sync),
 ) -> Result<Paths, SimulateError> {
     let stepper = Stepper::new(market, plan);
+    share_out(plan, &|block| stepper.fill(block), is_stopped)
+}
+
+/// Cuts the paths into blocks, each with its own stream, and lets threads fill them.
+pub(super) fn share_out(
+    plan: &Plan,
+    fill: &(dyn Fn(Block<'_>) + Sync),
+    is_stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<Paths, SimulateError> {
     let mut paths = Paths { terminal: vec![0.0; plan.paths], drawdown: vec![0.0; plan.paths] };
     let mut shares: Vec<Vec<Block<'_>>> = (0..plan.threads).map(|_| Vec::new()).collect();
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(plan.seed);
@@ -59,7 +68,7 @@ pub(super) fn run(
             if is_stopped() {
                 return Err(SimulateError::Stopped);
             }
-            stepper.fill(block);
+            fill(block);
         }
         Ok(())
     };

@@ -7,7 +7,7 @@
 //! has the error of the mean of `q + (L - q)+ / (1-c)`, the objective of Rockafellar & Uryasev
 //! (2000) at its minimum, where the error of `q` has no first-order effect.
 
-use super::{Market, Plan, Sampling, SimulateError, engine::Paths};
+use super::{Plan, Sampling, SimulateError, engine::Paths};
 use crate::{
     stats::{Series, compensated_sum, quantile_sorted, sorted},
     var::empirical_shortfall,
@@ -62,7 +62,7 @@ struct Sample<'a> {
 }
 
 pub(super) fn describe(
-    market: &Market,
+    (initial_value, expected_value): (f64, f64),
     plan: &Plan,
     paths: &Paths,
 ) -> Result<Outcome, SimulateError> {
@@ -73,7 +73,6 @@ pub(super) fn describe(
     Series::try_new("terminal values", &paths.terminal, 2)?;
     let terminal = Sample::new(&paths.terminal, unit);
     let drawdown = Sample::new(&paths.drawdown, unit);
-    let initial_value = market.initial_value();
     let tail = plan.confidence.tail();
     let low = terminal.quantile(tail);
     let value_at_risk = initial_value - low.value;
@@ -84,7 +83,7 @@ pub(super) fn describe(
         paths: plan.paths,
         seed: plan.seed,
         initial_value,
-        expected_value: market.expected_value(plan.horizon_years),
+        expected_value,
         mean: terminal.mean(|value| value),
         percentile_5: terminal.quantile(0.05),
         percentile_50: terminal.quantile(0.5),

@@ -6,6 +6,9 @@
 //! The portfolio buys and holds. Every figure that comes from sampling is an [`Estimate`] with a
 //! standard error; a percentile without one looks more certain than it is.
 //!
+//! One asset can also jump ([`Merton`]) or have a volatility that moves ([`Heston`]); see
+//! [`simulate_process`]. What happened can be drawn again in blocks: see [`simulate_resampled`].
+//!
 //! Paths are cut into blocks of a fixed size. Block `i` draws from Xoshiro256++ (Blackman & Vigna
 //! 2021) seeded by the caller and jumped `i` times, `2^128` draws apart, and writes into its own
 //! part of the result; statistics are then taken in path order. Threads only share out the blocks.
@@ -19,6 +22,10 @@
 mod cholesky;
 mod engine;
 mod estimate;
+mod heston;
+mod merton;
+mod process;
+mod resample;
 
 use thiserror::Error;
 
@@ -29,6 +36,11 @@ use crate::{
 use cholesky::Cholesky;
 
 pub use estimate::{Estimate, Outcome};
+pub use heston::Heston;
+pub use merton::Merton;
+pub use process::Process;
+pub use process::simulate_process;
+pub use resample::simulate_resampled;
 
 /// The most paths of one simulation; a result of 8 bytes a path and figure is kept.
 pub const PATHS_MAX: usize = 10_000_000;
@@ -256,7 +268,20 @@ impl Holding {
 
 impl Plan {
     fn check(&self, market: &Market) -> Result<(), SimulateError> {
-        let assets = market.holdings.len();
+        self.check_size(market.holdings.len())?;
+        for (asset, holding) in market.holdings.iter().enumerate() {
+            let years = self.horizon_years;
+            let variance = holding.volatility * holding.volatility * years;
+            let log_growth = holding.drift.abs() * years + variance / 2.0 + 10.0 * variance.sqrt();
+            if log_growth.is_nan() || log_growth > LOG_GROWTH_MAX {
+                return Err(SimulateError::GrowthTooLarge { asset, log_growth });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what is out of bounds, with this many draws a step.
+    fn check_size(&self, assets: usize) -> Result<(), SimulateError> {
         if !(self.horizon_years > 0.0 && self.horizon_years <= 1_000.0) {
             return Err(SimulateError::Horizon(self.horizon_years));
         }
@@ -280,14 +305,6 @@ impl Plan {
                 assets,
             });
         }
-        for (asset, holding) in market.holdings.iter().enumerate() {
-            let years = self.horizon_years;
-            let variance = holding.volatility * holding.volatility * years;
-            let log_growth = holding.drift.abs() * years + variance / 2.0 + 10.0 * variance.sqrt();
-            if log_growth.is_nan() || log_growth > LOG_GROWTH_MAX {
-                return Err(SimulateError::GrowthTooLarge { asset, log_growth });
-            }
-        }
         Ok(())
     }
 }
@@ -307,7 +324,8 @@ pub fn simulate(
 ) -> Result<Outcome, SimulateError> {
     plan.check(market)?;
     let paths = engine::run(market, plan, is_stopped)?;
-    estimate::describe(market, plan, &paths)
+    let exact = (market.initial_value(), market.expected_value(plan.horizon_years));
+    estimate::describe(exact, plan, &paths)
 }
 
 #[cfg(test)]

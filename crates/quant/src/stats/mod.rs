@@ -179,6 +179,12 @@ impl<'a> Series<'a> {
         Moments::of(self.values)
     }
 
+    /// The arithmetic mean, `None` when the series is constant: what deviations are taken from.
+    pub(crate) fn varying_mean(&self) -> Option<f64> {
+        let (mean, deviation) = centre(self.values);
+        (deviation > 0.0).then_some(mean)
+    }
+
     /// The variance with `n - ddof` in the denominator.
     ///
     /// # Errors
@@ -234,13 +240,8 @@ impl Moments {
     fn of(values: &[f64]) -> Self {
         let count = values.len();
         let n = count as f64;
-        // The second pass takes out the rounding of the first.
-        let first = compensated_sum(values.iter().copied()) / n;
-        let mean = first + compensated_sum(values.iter().map(|x| x - first)) / n;
-        let largest = values.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
-        let deviation = values.iter().fold(0.0_f64, |a, x| a.max((x - mean).abs()));
-        // Deviations of a few units in the last place are the mean's own rounding.
-        if deviation <= 4.0 * f64::EPSILON * largest {
+        let (mean, deviation) = centre(values);
+        if deviation <= 0.0 {
             return Self { count, mean, scale: 0.0, m2: 0.0, m3: 0.0, m4: 0.0 };
         }
         let scaled = |power: i32| {
@@ -272,6 +273,18 @@ impl Moments {
     pub fn excess_kurtosis(&self) -> Option<f64> {
         (self.scale > 0.0).then(|| self.m4 / (self.m2 * self.m2) - 3.0)
     }
+}
+
+/// The mean and the largest deviation from it; the latter zero exactly when values are constant.
+fn centre(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    // The second pass takes out the rounding of the first.
+    let first = compensated_sum(values.iter().copied()) / n;
+    let mean = first + compensated_sum(values.iter().map(|x| x - first)) / n;
+    let largest = values.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
+    let deviation = values.iter().fold(0.0_f64, |a, x| a.max((x - mean).abs()));
+    // Deviations of a few units in the last place are the mean's own rounding.
+    if deviation <= 4.0 * f64::EPSILON * largest { (mean, 0.0) } else { (mean, deviation) }
 }
 
 /// Sums with the compensation of Neumaier (1974): the error does not grow with the count.

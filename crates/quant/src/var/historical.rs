@@ -62,7 +62,7 @@ pub(crate) fn shortfall(worst: &[f64], count: usize, tail: f64) -> f64 {
 /// Scaling a one-period quantile by the square root of time would assume away the very tail that
 /// the method looks at. Overlap adds no information, so that the sample must hold at least
 /// `horizon / (1 - confidence)` returns: one window without overlap in the tail.
-fn compounded_windows(
+pub(crate) fn compounded_windows(
     series: Series<'_>,
     confidence: Confidence,
     horizon: u32,

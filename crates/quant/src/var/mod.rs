@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::stats::{Series, StatsError};
 
 pub use cornish_fisher::CornishFisher;
-pub(crate) use historical::shortfall as empirical_shortfall;
+pub(crate) use historical::{compounded_windows, shortfall as empirical_shortfall};
 
 /// The longest horizon, in periods.
 pub const HORIZON_MAX: u32 = 100_000;

@@ -176,3 +176,26 @@ fn arguments_that_make_no_portfolio_are_refused() {
          \"value\":\"700.50\"}]",
     );
 }
+
+/// By hand: gains of 0.005 twice, one loss of 0.005 and one period of nothing. The last gain ends
+/// 0.000025 below the peak.
+#[test]
+fn the_ratios_of_a_track_record_come_with_detail_only() {
+    let found = metrics(&pair()).unwrap();
+    assert_eq!(found.get("track"), None);
+    let detailed = with(pair(), "detail", json!(true));
+    let track = &metrics(&detailed).unwrap()["track"];
+    near(&track["omega"], 2.0);
+    near(&track["profit_factor"], 2.0);
+    near(&track["payoff"], 1.0);
+    near(&track["win_share"], 0.5);
+    near(&track["gain_to_pain"], 1.0);
+    near(&track["mean_drawdown"], 0.005_025 / 4.0);
+    near(&track["ulcer_index"], ((0.005_f64.powi(2) + 0.000_025_f64.powi(2)) / 4.0).sqrt());
+    assert_eq!(track["longest_drawdown_periods"], 2);
+    assert_eq!(track.get("benchmark"), None);
+    let half = [0.0025, 0.0, -0.0025, 0.0025];
+    let track = &metrics(&with(detailed, "benchmark_returns", json!(half))).unwrap()["track"];
+    near(&track["benchmark"]["beta"], 2.0);
+    near(&track["benchmark"]["win_share"], 0.5);
+}

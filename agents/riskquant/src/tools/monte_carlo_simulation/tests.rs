@@ -230,3 +230,76 @@ fn a_call_that_was_given_up_gives_no_partial_figure() {
         run(|params| monte_carlo_simulation(&params, &|| true), &one(0.1, 0.5)).unwrap_err();
     assert_eq!(failure.code, wire::Code::Unavailable);
 }
+
+/// Merton (1976): jumps are compensated, so that the mean is S e^mu with and without them.
+#[test]
+fn jumps_fatten_the_tail_and_leave_the_mean() {
+    let jumps = json!({"per_year": 4.0, "mean": -0.1, "deviation": 0.15});
+    let found = simulated(&with(one(0.1, 0.2), "jumps", jumps)).unwrap();
+    assert_eq!(found["model"], "merton");
+    agrees(&found["mean_outcome"], 10_000.0 * 0.1_f64.exp());
+    let without = simulated(&one(0.1, 0.2)).unwrap();
+    assert_eq!(without["model"], "geometric_brownian");
+    let loss = |found: &Value| found["expected_shortfall"]["value"].as_f64().unwrap();
+    assert!(loss(&found) > loss(&without), "{found}");
+}
+
+/// With next to no volatility of its own the variance stays, and Heston's model is Brownian: the median
+/// is S e^(mu - v/2).
+#[test]
+fn a_variance_that_does_not_move_is_a_brownian_path() {
+    let variance = json!({"initial": 0.04, "long_run": 0.04, "reversion": 2.0, "volatility": 1e-8,
+                          "correlation": 0.0});
+    let args = without(with(one(0.1, 0.2), "variance", variance), &["volatility"]);
+    let found = simulated(&args).unwrap();
+    assert_eq!(found["model"], "heston");
+    agrees(&found["percentile_50"], 10_000.0 * (0.1 - 0.02_f64).exp());
+}
+
+/// By hand: blocks of one are independent draws, and 12 of them compound the mean growth.
+#[test]
+fn a_sample_is_drawn_again_in_blocks_of_a_length_that_is_reported() {
+    let sample = json!({"returns": [0.02, -0.01, 0.03, -0.02], "block_length": 1.0});
+    let base = without(one(0.1, 0.2), &["drift", "volatility"]);
+    let found = simulated(&with(base.clone(), "sample", sample)).unwrap();
+    assert_eq!((&found["model"], &found["block_length"]), (&json!("block_bootstrap"), &json!(1.0)));
+    near(&found["expected_value"], 10_000.0 * 1.005_f64.powi(12));
+    agrees(&found["mean_outcome"], 10_000.0 * 1.005_f64.powi(12));
+    let returns: Vec<f64> = (0..60).map(|i| f64::from(i % 7 - 3) / 100.0).collect();
+    let found = simulated(&with(base, "sample", json!({"returns": returns}))).unwrap();
+    assert!(found["block_length"].as_f64().unwrap() >= 1.0, "{found}");
+}
+
+#[test]
+fn a_model_takes_what_is_its_own_and_nothing_else() {
+    let jumps = json!({"per_year": 4.0, "mean": -0.1, "deviation": 0.15});
+    let sample = json!({"returns": [0.02, -0.01]});
+    let too_few = with(without(one(0.1, 0.2), &["drift", "volatility"]), "sample", sample.clone());
+    refused(
+        &too_few,
+        "`sample.returns` is 2 values but must have at least 20, for example \
+         [0.01,0.01,0.01,0.01]",
+    );
+    refused(
+        &with(one(0.1, 0.2), "sample", sample.clone()),
+        "`drift` is given but is not for sample; leave it out; `volatility` is given but is not for \
+         sample; leave it out",
+    );
+    refused(
+        &with(with(one(0.1, 0.2), "jumps", jumps.clone()), "sample", sample),
+        "`jumps` is given but must be the only one of jumps, variance and sample",
+    );
+    refused(
+        &without(with(one(0.1, 0.2), "jumps", jumps.clone()), &["volatility"]),
+        "`volatility` is missing but is required for jumps, for example 0.6",
+    );
+    refused(
+        &with(with(one(0.1, 0.2), "jumps", jumps), "steps", json!(5_001)),
+        "`steps` is 5001 but must be at most 5000 for this model, for example 52",
+    );
+    let base = without(one(0.1, 0.2), &["drift", "volatility"]);
+    refused(
+        &with(base, "sample", json!({"returns": [0.02, -1.5], "block_length": 1})),
+        "`sample.returns` is -1.5 but must be at least -1, a total loss, for example 0.5",
+    );
+}

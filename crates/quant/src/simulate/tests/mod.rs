@@ -1,5 +1,8 @@
 //! Against closed forms; the same bytes on any number of threads; refusals; stopping.
 
+mod process;
+mod resample;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;

@@ -4,21 +4,36 @@
 //! Values that are legal one by one but whose question has no answer are `refused`, with a reason
 //! that does not change between versions and the numbers that led to it.
 
-use quant::kelly::KellyError;
+mod portfolios;
+mod sizes;
+mod tails;
+mod tracks;
+
+use std::fmt;
+
 use quant::metrics::MetricsError;
-use quant::portfolio::PortfolioError;
 use quant::simulate::SimulateError;
 use quant::stats::StatsError;
 use quant::var::VarError;
-use serde_json::json;
-use wire::Failure;
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+use wire::{Failure, Violation};
+
+use crate::choice::example_in;
+
+pub(crate) use portfolios::{of_covariance, of_hierarchy, of_portfolio, of_views, told};
+pub(crate) use sizes::of_kelly;
+pub(crate) use tails::{of_attribution, of_backtest, of_joint, of_tail, of_volatility};
+pub(crate) use tracks::{of_bootstrap, of_stress, of_track};
 
 /// How the arguments of a tool are called where the mathematics only counts them.
 pub(crate) struct Fields<'a> {
-    /// The field of a whole series, by the name that `quant` has for it.
+    /// The field of a whole series or of a number, by the name that `quant` has for it.
     pub(crate) series: fn(&str) -> &str,
     /// The field of one asset's returns, by its number.
     pub(crate) asset: &'a dyn Fn(usize) -> String,
+    /// The example of a field.
+    pub(crate) example: fn(&str) -> Value,
 }
 
 /// A series that is called by its own name.
@@ -26,30 +41,47 @@ pub(crate) fn own_name(series: &str) -> &str {
     series
 }
 
-/// A bet that cannot be sized.
-pub(crate) fn of_kelly(error: KellyError) -> Failure {
-    let invalid = |field: &str, value: f64, rule: &str, example: f64| {
-        Failure::invalid(field, value, rule, json!(example))
-    };
-    match error {
-        KellyError::Probability { field, value } => {
-            invalid(field, value, "must be between 0 and 1", 0.6)
-        }
-        KellyError::WinReturn(value) => {
-            invalid("win_return", value, "must be positive, from 1e-30 to 1e30", 1.0)
-        }
-        KellyError::LossReturn(value) => {
-            invalid("loss_return", value, "must be negative, from -1e30 to -1e-30", -1.0)
-        }
-        KellyError::Multiplier(value) => {
-            invalid("kelly_fraction", value, "must be above 0 and at most 1", 0.25)
-        }
-        KellyError::Ruinous { fraction, ruin } => Failure::refused("RUINOUS", error.to_string())
-            .with("fraction", json!(fraction))
-            .with("ruin", json!(ruin)),
-        // The rest is about lists of outcomes, which no tool takes.
-        other => Failure::refused("NO_SIZE", other.to_string()),
+/// Assets whose returns are the rows of `returns`.
+pub(crate) fn row_of_returns(asset: usize) -> String {
+    format!("returns[{asset}]")
+}
+
+// === impl Fields ===
+
+impl Fields<'static> {
+    /// The fields of a tool whose assets' returns are the rows of `returns`.
+    pub(crate) fn of<P: JsonSchema>(series: fn(&str) -> &str) -> Self {
+        Self { series, asset: &row_of_returns, example: example_in::<P> }
     }
+}
+
+impl Fields<'_> {
+    /// A number that breaks the rule that `quant` has for it.
+    fn parameter(&self, field: &str, value: impl fmt::Display, rule: &str) -> Failure {
+        let field = (self.series)(field);
+        let (value, rule) = (value.to_string(), format!("must be {rule}"));
+        match (self.example)(field) {
+            // The value was worked out from several fields, so that no field has an example of it.
+            Value::Null => {
+                let (field, example) = (field.to_owned(), None);
+                Failure::invalid_params(vec![Violation { field, value, rule, example }])
+            }
+            example => Failure::invalid(field, value, &rule, example),
+        }
+    }
+
+    /// A count outside its range.
+    fn count(&self, field: &str, value: usize, (min, max): (usize, usize)) -> Failure {
+        self.parameter(field, value, &format!("from {min} to {max}"))
+    }
+}
+
+/// A refusal with the numbers that are finite: JSON has no others.
+fn refused(reason: &str, message: impl Into<String>, numbers: &[(&str, f64)]) -> Failure {
+    let finite = numbers.iter().filter(|(_, number)| number.is_finite());
+    finite.fold(Failure::refused(reason, message), |failure, (name, number)| {
+        failure.with(name, json!(number))
+    })
 }
 
 /// A series that cannot be used.
@@ -147,74 +179,6 @@ fn below_total_loss(series: &str, index: usize, value: f64) -> Failure {
     Failure::refused("BELOW_TOTAL_LOSS", message)
         .with("period", json!(index))
         .with("value", json!(value))
-}
-
-/// A portfolio that does not exist; `names` are the assets.
-pub(crate) fn of_portfolio(error: PortfolioError, names: &[String]) -> Failure {
-    let name = |asset: usize| names.get(asset).cloned().unwrap_or_else(|| asset.to_string());
-    let refused = |reason| Failure::refused(reason, error.to_string());
-    match error {
-        PortfolioError::Returns(error) => {
-            let asset = |asset| format!("returns[{asset}]");
-            of_stats(error, &Fields { series: own_name, asset: &asset })
-        }
-        PortfolioError::AssetCount(count) => {
-            let value = format!("{count} values");
-            Failure::invalid("assets", value, "must have from 1 to 2000", json!(names.first()))
-        }
-        PortfolioError::Bound { lower, .. } => {
-            let rule = "must be from 0 to weight_max, itself at most 1";
-            Failure::invalid("weight_min", lower, rule, json!(0))
-        }
-        PortfolioError::LowerBoundSum(sum) => {
-            let rule = format!("must be at most 1 over the number of assets, {}", names.len());
-            Failure::invalid("weight_min", format!("{sum} in sum"), &rule, json!(0))
-        }
-        PortfolioError::UpperBoundSum(sum) => {
-            let rule = format!("must be at least 1 over the number of assets, {}", names.len());
-            Failure::invalid("weight_max", format!("{sum} in sum"), &rule, json!(1))
-        }
-        PortfolioError::Rate { field, value } => {
-            Failure::invalid(field, value, "must be finite", json!(0.001))
-        }
-        PortfolioError::ConstantAsset { asset } => {
-            let asset = name(asset);
-            let message = format!("{asset} is constant, so that it has no correlation to shrink");
-            Failure::refused("CONSTANT_ASSET", message).with("asset", json!(asset))
-        }
-        PortfolioError::NoVariance => refused("NO_VARIANCE"),
-        PortfolioError::TargetUnreachable { target, min, max } => {
-            refused("TARGET_RETURN_UNREACHABLE")
-                .with("target_return", json!(target))
-                .with("reachable_min", json!(min))
-                .with("reachable_max", json!(max))
-        }
-        PortfolioError::NothingBeatsRiskFree { asset, mean, risk_free } => {
-            let asset = name(asset);
-            let message = format!(
-                "no asset beats the risk-free {risk_free} per period: the best, {asset}, expects \
-                 {mean}"
-            );
-            Failure::refused("NO_ASSET_BEATS_RISK_FREE", message)
-                .with("asset", json!(asset))
-                .with("expected_return", json!(mean))
-                .with("risk_free_per_period", json!(risk_free))
-        }
-        PortfolioError::BoundsBelowRiskFree { best, risk_free } => {
-            refused("BOUNDS_BELOW_RISK_FREE")
-                .with("expected_return", json!(best))
-                .with("risk_free_per_period", json!(risk_free))
-        }
-        PortfolioError::RisklessExcess => refused("RISKLESS_EXCESS_RETURN"),
-        PortfolioError::NotVerified { gap, .. } => {
-            let failure = refused("NO_VERIFIED_OPTIMUM");
-            if gap.is_finite() { failure.with("gap", json!(gap)) } else { failure }
-        }
-        // Bounds and covariance are made here from one list of assets, so that these do not occur.
-        PortfolioError::Length { .. }
-        | PortfolioError::Covariance { .. }
-        | PortfolioError::NotSemidefinite { .. } => refused("NO_COVARIANCE"),
-    }
 }
 
 /// A simulation that cannot be run, or was stopped; `of_asset` names the parameter that a field of
