@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use agent::{Effect, Run, ToolDef};
 use domain::{Amount, Asset, Decimal, Overflow, Rate};
 use futures_util::FutureExt;
-use risk::{DayLossLevel, Limits};
+use risk::{BreakerRules, DayLossLevel, Limits, limit_values};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::money::{AmountText, TimeText};
@@ -68,7 +68,7 @@ struct Account {
     open_buys: Option<AmountText>,
     /// Each limit on size with how much of it is used; empty while the equity is not known.
     limits_used: Vec<LimitUsed>,
-    /// The limits as they are configured.
+    /// The limits as they are configured; one that is not there is not set.
     limits: BTreeMap<String, String>,
 }
 
@@ -157,7 +157,7 @@ fn account(
         exposure: value.map(AmountText),
         open_buys: open_buys.map(AmountText),
         limits_used,
-        limits: configured(&desk.limits),
+        limits: configured(&desk.limits, &desk.breaker_rules),
     })
 }
 
@@ -235,16 +235,7 @@ fn rounded(share: Decimal) -> AmountText {
     AmountText(Amount::new(share.round_dp(SHARE_PLACES)))
 }
 
-fn configured(limits: &Limits) -> BTreeMap<String, String> {
-    let listed: [(&str, String); 8] = [
-        ("max_position_size", limits.max_position_size.to_string()),
-        ("max_portfolio_risk", limits.max_portfolio_risk.to_string()),
-        ("max_leverage", limits.max_leverage.to_string()),
-        ("max_order_notional", limits.max_order_notional.to_string()),
-        ("max_daily_loss", limits.max_daily_loss.to_string()),
-        ("warn_daily_loss", limits.warn_daily_loss.to_string()),
-        ("price_band", limits.price_band.to_string()),
-        ("price_age_ms_max", limits.price_age_ms_max.to_string()),
-    ];
-    listed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+fn configured(limits: &Limits, breaker: &BreakerRules) -> BTreeMap<String, String> {
+    let listed = limit_values(limits, breaker).into_iter();
+    listed.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
