@@ -9,11 +9,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::Amount;
-use journal::{OrderFilter, Trip};
-use risk::{Breaker, BreakerKind, DayLossLevel, OrderRate, Outcomes, Standing, TripCode};
+use journal::{JournalError, OrderFilter, Trip};
+use risk::{
+    Breaker, BreakerChange, BreakerKind, BreakerState, DayLossLevel, OrderRate, Outcomes, Standing,
+    TripCode,
+};
 use tokio::time::Instant;
 
-use crate::books::Books;
+use crate::books::{Books, Week};
 use crate::desk::Desk;
 
 /// How old the breaker may be that was read last before it is read for an order.
@@ -25,8 +28,8 @@ pub(crate) struct Guard {
     breaker: Breaker,
     read_at: Option<Instant>,
     outcomes: Outcomes,
-    /// The troubles that were there at the last look; `None` before the first, which trips nothing:
-    /// what was there before a restart has tripped already.
+    /// The troubles that have tripped and are still there; `None` before the first look, which asks
+    /// the history: what has tripped this week before a restart does not trip again.
     seen: Option<BTreeSet<TripCode>>,
 }
 
@@ -150,18 +153,34 @@ impl Desk {
     }
 
     async fn trip_for_new(&self, found: Vec<(TripCode, String)>) {
-        let now: BTreeSet<TripCode> = found.iter().map(|(code, _)| *code).collect();
-        let Some(mut seen) = self.guard().seen.clone() else {
-            self.guard().seen = Some(now);
-            return;
+        let known = self.guard().seen.clone();
+        let known = match known {
+            Some(seen) => Ok(seen),
+            None if found.is_empty() => Ok(BTreeSet::new()),
+            None => self.tripped_this_week().await,
         };
-        seen.retain(|code| now.contains(code));
+        let mut seen = match known {
+            Ok(seen) => seen,
+            Err(error) => return tracing::warn!(%error, "the breaker's history cannot be read"),
+        };
+        seen.retain(|code| found.iter().any(|(there, _)| there == code));
         for (code, why) in found {
             if !seen.contains(&code) && self.trip(code, &format!("{}: {why}", self.name)).await {
                 seen.insert(code);
             }
         }
         self.guard().seen = Some(seen);
+    }
+
+    async fn tripped_this_week(&self) -> Result<BTreeSet<TripCode>, JournalError> {
+        let monday = Week::monday_of(self.clock.now());
+        let changes = self.journal.breaker_changes(BreakerKind::Trading, journal::PAGE_MAX).await?;
+        let latest = changes.into_iter().take_while(|change| change.at.unix_day() >= monday);
+        let code = |change: BreakerChange| match change.state {
+            BreakerState::Open { code, .. } | BreakerState::NeedsPerson { code, .. } => Some(code),
+            BreakerState::Closed => None,
+        };
+        Ok(latest.filter_map(code).collect())
     }
 
     /// Whether the trip is on record, or changes nothing.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use journal::Trip;
+use journal::{Deposit, Trip};
 use risk::{Breaker, BreakerKind, BreakerRules, BreakerState, TripCode};
 use serde_json::{Value, json};
 use wire::Failure;
@@ -171,6 +171,62 @@ async fn orders_that_fail_at_the_venue_trip_the_breaker() {
         panic!("{breaker:?}")
     };
     assert_eq!(code, TripCode::OrderFailures);
+    journal.close().await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_limit_on_losses_that_is_reached_trips_the_breaker_once() {
+    let set = [("limits.max_daily_loss", "0.00002"), ("limits.warn_daily_loss", "0.00001")];
+    let house = House::new(&set).await;
+    let journal = house.journal().await;
+    let codes = async || -> Vec<String> {
+        let changes = journal.breaker_changes(BreakerKind::Trading, 10).await.unwrap();
+        changes.into_iter().map(|change| change.reason).collect()
+    };
+    house.place(market("BTCUSDT", "buy", "0.03")).await.unwrap();
+    house.place(market("BTCUSDT", "sell", "0.02")).await.unwrap();
+    while codes().await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let told = codes().await;
+    assert!(told[0].starts_with("paper: the day lost 0.0000"), "{told:?}");
+    // Two looks later, and after a restart with two more, it is still one trip.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let house = house.again().await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(codes().await, told);
+    journal.close().await;
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn money_that_came_is_no_profit_and_moves_what_losses_are_measured_from() {
+    let house = House::new(&[("exchange.reconcile_every_ms_max", "200")]).await;
+    assert_eq!(house.account().await["equity"], "100000");
+    let journal = house.journal().await;
+    let top = async || journal.peak("paper").await.unwrap().unwrap().to_string();
+    assert_eq!(top().await, "100000");
+    // The record is told of a payment that the venue has not made: it is paid back at once.
+    let deposit = Deposit {
+        deposit_id: "by-hand".to_owned(),
+        account: "paper".to_owned(),
+        asset: "USDT".parse().unwrap(),
+        amount: "-1000".parse().unwrap(),
+        at: now(),
+    };
+    assert!(journal.record_deposit(&deposit).await.unwrap());
+    let house = house.again().await;
+    while top().await != "101000" {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let week = journal.first_equity_from("paper", 0).await.unwrap().unwrap();
+    assert_eq!(week.to_string(), "101000");
+    let account = house.account().await;
+    assert_eq!(
+        (&account["equity"], &account["day"]["equity_start"]),
+        (&json!("100000"), &json!("101000"))
+    );
     journal.close().await;
     house.stop().await;
 }
