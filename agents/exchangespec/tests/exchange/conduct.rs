@@ -55,6 +55,12 @@ async fn losses_in_a_row_cool_down_after_a_restart_too() {
     house.place(market("BTCUSDT", "sell", "0.001")).await.unwrap();
     house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap();
     house.place(market("BTCUSDT", "sell", "0.001")).await.unwrap();
+    let conduct = house.account().await["conduct"].clone();
+    let expected = json!({ "losing_streak": 2, "orders_in_window": 4, "breaker": "closed" });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&conduct[key], value, "{conduct}");
+    }
+    assert!(conduct["drawdown"].is_string() && conduct["week_loss_share"].is_string(), "{conduct}");
     let numbers = [("limit", json!("loss_streak_max")), ("value", json!("2")), ("max", json!("2"))];
     refuses_again_after_a_restart(house, "LOSS_STREAK", &numbers).await;
 }
