@@ -3,11 +3,12 @@
 //!
 //! The covariance is that of the sample, with `n - 1` in the denominator, of the logarithmic returns
 //! of the hours that all symbols have; a day is 24 of them, as if hours were independent. It is
-//! statistics, so it is `f64` here and rounded when the model is made. A model is made anew four
+//! statistics, so it is `f64` here and rounded when the model is made. In it is what the account may
+//! trade and what it has at stake. A model is made anew four
 //! times within the age that is allowed; while none can be made, the last one grows old, and the gate
 //! refuses what needs one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,10 @@ pub(crate) async fn keep(desk: Arc<Desk>, symbols: Vec<Symbol>, stop: Cancellati
     let every = Duration::from_millis(desk.limits.risk_model_age_ms_max) / 4;
     let mut version = 0;
     loop {
-        let pause = match make(&desk, &symbols, version + 1).await {
+        let at_stake = desk.books().await.symbols_at_stake();
+        let all: BTreeSet<Symbol> = symbols.iter().cloned().chain(at_stake).collect();
+        let all: Vec<Symbol> = all.into_iter().collect();
+        let pause = match make(&desk, &all, version + 1).await {
             Ok(model) => {
                 version += 1;
                 desk.set_model(model);
