@@ -22,6 +22,7 @@ async fn refuses_again_after_a_restart(house: House, reason: &str, numbers: &[(&
     let refused = house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap_err();
     check(&refused, reason, numbers);
     let house = house.again().await;
+    house.priced().await;
     let refused = house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap_err();
     check(&refused, reason, numbers);
     let reduced = house.place(market("BTCUSDT", "sell", "0.001")).await.unwrap();
@@ -133,6 +134,7 @@ async fn a_breaker_that_was_tripped_by_hand_stops_new_exposure_until_a_person_re
     let refused = until(&house, Some("BREAKER_NEEDS_PERSON")).await.unwrap_err();
     check(&refused, "BREAKER_NEEDS_PERSON", &[("tripped_by", json!("BY_HAND"))]);
     let house = house.again().await;
+    house.priced().await;
     let refused = house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap_err();
     check(&refused, "BREAKER_NEEDS_PERSON", &[]);
     house.place(market("BTCUSDT", "sell", "0.001")).await.unwrap();
@@ -153,6 +155,7 @@ async fn trouble_in_tools_never_stops_an_order() {
     }
     assert!(journal.read_breaker(BreakerKind::Tooling).await.stops(now()));
     let house = house.again().await;
+    house.priced().await;
     house.place(market("BTCUSDT", "buy", "0.001")).await.unwrap();
     journal.close().await;
     house.stop().await;
@@ -200,6 +203,7 @@ async fn a_limit_on_losses_that_is_reached_trips_the_breaker_once() {
     // Two looks later, and after a restart with two more, it is still one trip.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     let house = house.again().await;
+    house.priced().await;
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     assert_eq!(codes().await, told);
     journal.close().await;
@@ -223,6 +227,7 @@ async fn money_that_came_is_no_profit_and_moves_what_losses_are_measured_from() 
     };
     assert!(journal.record_deposit(&deposit).await.unwrap());
     let house = house.again().await;
+    house.priced().await;
     while top().await != "101000" {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
