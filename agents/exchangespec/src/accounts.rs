@@ -14,7 +14,7 @@ use agent::{Environment, OpenError, Opened, Status};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use journal::{Journal, Ownership};
-use risk::{Halt, Limits};
+use risk::{BreakerRules, Halt, Limits};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -30,6 +30,7 @@ use crate::lease::Lease;
 use crate::plan::{AccountPlan, durability_of, plans};
 use crate::reconcile;
 use crate::reports;
+use crate::risk_model;
 use crate::views::HaltView;
 
 /// How often a caretaker looks.
@@ -56,6 +57,7 @@ struct Shared {
     journal: Journal,
     plans: Vec<AccountPlan>,
     limits: Limits,
+    breaker_rules: BreakerRules,
     seats: Mutex<BTreeMap<String, Seat>>,
     /// Without a shared bus: what was asked of each address by this process.
     budgets: Mutex<BTreeMap<String, Arc<LocalBudget>>>,
@@ -90,6 +92,7 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
     let failed = |error: &dyn std::fmt::Display| OpenError(error.to_string());
     let config = Arc::clone(&environment.config);
     let limits = config.limits().map_err(|error| failed(&error))?;
+    let breaker_rules = config.breaker_rules().map_err(|error| failed(&error))?;
     let plans = plans(&config)?;
     let state_dir = &environment.state_dir;
     if config.journal().map_err(|error| failed(&error))?.is_none() {
@@ -103,7 +106,11 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
     // halts or resumes.
     let (starting, now) = (journal.clone(), environment.clock.now());
     // Boxed for the compiler's sake, as below.
-    let started = async move { starting.init_halt_running(crate::NAME, now).await }.boxed().await;
+    let started = async move {
+        starting.init_halt_running(crate::NAME, now).await?;
+        starting.init_breakers(crate::NAME, now).await
+    };
+    let started = started.boxed().await;
     started.map_err(|error| failed(&error))?;
     let not_yet = || Seat::Standby { why: "the account was not opened yet".to_owned() };
     let shared = Arc::new(Shared {
@@ -112,6 +119,7 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
         seats: Mutex::new(plans.iter().map(|plan| (plan.name.clone(), not_yet())).collect()),
         plans,
         limits,
+        breaker_rules,
         budgets: Mutex::default(),
         tasks: TaskTracker::new(),
         environment,
@@ -338,9 +346,12 @@ impl Shared {
         }
         let mut books = taken.desk.books().await;
         let prices = taken.desk.prices(&books.symbols_at_stake()).await;
-        if let Err(error) = taken.desk.value(&mut books, &prices).await {
+        let equity = taken.desk.value(&mut books, &prices).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the day cannot be opened");
-        }
+            None
+        });
+        drop(books);
+        taken.desk.look_at_conduct(equity).await;
     }
 
     /// Stops the desk first and gives the right up after it.
@@ -473,6 +484,7 @@ impl Shared {
             venue,
             journal: self.journal.clone(),
             limits: self.limits.clone(),
+            breaker_rules: self.breaker_rules.clone(),
             lease: Arc::clone(lease),
             halt_age_max: plan.halt_age_max,
             arrival_max: plan.arrival_max(),
@@ -480,6 +492,12 @@ impl Shared {
             stop: stop.clone(),
         };
         let desk = Arc::new(Desk::new(parts, books, environment));
+        let sent = desk.count_orders().await?;
+        desk.books().await.rate = sent;
+        if desk.limits.needs_model() {
+            let (desk, symbols) = (Arc::clone(&desk), plan.symbols.clone());
+            self.tasks.spawn(risk_model::keep(desk, symbols, stop.clone()));
+        }
         self.tasks.spawn(reports::take_in(Arc::clone(&desk), reports, stop.clone()));
         for symbol in &plan.symbols {
             desk.venue.watch(symbol.clone()).await.map_err(|error| error.to_string())?;

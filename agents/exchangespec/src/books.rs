@@ -14,11 +14,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use domain::{
-    Amount, Asset, ClientOrderId, Fill, Instrument, Overflow, Price, Side, Symbol, Timestamp,
+    Amount, Asset, ClientOrderId, Decimal, Fill, Instrument, Overflow, Price, Side, Symbol,
+    Timestamp,
 };
 use ledger::{Counted, DayBook, PositionError, Positions};
 use orders::{Order, OrderState};
-use risk::{Exposure, Market};
+use risk::{Exposure, Market, OrderRate, PortfolioRisk, RiskModel, RoundTrips};
 
 /// What the account has.
 #[derive(Debug)]
@@ -30,9 +31,32 @@ pub(crate) struct Books {
     positions: Positions,
     /// The day's first equity; `None` until the account could be valued once.
     pub(crate) day: Option<DayBook>,
+    /// The week's first equity.
+    pub(crate) week: Option<Week>,
+    /// The highest equity; `None` until the account could be valued once.
+    peak: Option<Peak>,
+    /// What the fills have earned, one round trip after another.
+    pub(crate) trips: RoundTrips,
+    /// When the latest orders were sent.
+    pub(crate) rate: OrderRate,
     open: BTreeMap<ClientOrderId, Order>,
     /// The orders that were settled last, the latest at the end.
     settled: VecDeque<Order>,
+}
+
+/// The equity at the start of a week, which is a Monday in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Week {
+    /// Its Monday, counted in days from 1970-01-01.
+    pub(crate) monday: i64,
+    start: DayBook,
+}
+
+/// The highest equity, and what of it is on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Peak {
+    highest: Amount,
+    recorded: Amount,
 }
 
 /// How many settled orders are kept.
@@ -46,7 +70,59 @@ pub(crate) type Prices = BTreeMap<Symbol, Market>;
 impl Books {
     pub(crate) fn new(instruments: Arc<[Instrument]>, quote: Asset) -> Self {
         let (totals, positions, open, settled) = Default::default();
-        Self { instruments, quote, totals, positions, day: None, open, settled }
+        let (day, week, peak, trips, rate) = Default::default();
+        Self { instruments, quote, totals, positions, day, week, peak, trips, rate, open, settled }
+    }
+
+    /// Forgets what losses are measured from: it has changed on record.
+    pub(crate) fn forget_starts(&mut self) {
+        (self.day, self.week, self.peak) = (None, None, None);
+    }
+
+    /// Takes in an equity; gives the highest that was known before.
+    pub(crate) fn observe_peak(&mut self, equity: Amount) -> Option<Amount> {
+        let peak = self.peak.as_mut()?;
+        let before = peak.highest;
+        peak.highest = before.max(equity);
+        Some(before)
+    }
+
+    /// Takes in that this highest equity is on record.
+    pub(crate) fn peak_recorded(&mut self, recorded: Amount) {
+        let highest = self.peak.map_or(recorded, |peak| peak.highest.max(recorded));
+        self.peak = Some(Peak { highest, recorded });
+    }
+
+    /// The highest equity, when it is not on record yet.
+    pub(crate) fn risen_peak(&self) -> Option<Amount> {
+        self.peak.filter(|peak| peak.highest > peak.recorded).map(|peak| peak.highest)
+    }
+
+    /// What is lost since the highest equity, as a share of it; `None` while that is not known or
+    /// not above zero.
+    pub(crate) fn drawdown(&self, equity: Amount) -> Option<Decimal> {
+        let highest = self.peak?.highest;
+        DayBook::open(Timestamp::from_unix_nanos(0), highest).loss_share(equity)
+    }
+
+    /// What all of it may lose as the model sees it; `None` when it cannot judge something that is
+    /// at stake. An order that is about to be replaced is left out.
+    pub(crate) fn portfolio<'m>(
+        &self,
+        model: &'m RiskModel,
+        prices: &Prices,
+        replaced: Option<&ClientOrderId>,
+    ) -> Option<PortfolioRisk<'m>> {
+        let stays = |order: &&Order| Some(&order.request().client_order_id) != replaced;
+        let (held, marks) = (self.held(), marks(prices));
+        let at_stake = Exposure::by_symbol(&held, &marks, self.orders().filter(stays)).ok()?;
+        match PortfolioRisk::try_new(model, at_stake) {
+            Ok(portfolio) => Some(portfolio),
+            Err(why) => {
+                tracing::warn!(%why, "the risk model cannot judge what is at stake");
+                None
+            }
+        }
     }
 
     /// Books money that was paid in or taken out.
@@ -68,11 +144,22 @@ impl Books {
         let after = self
             .after(&instrument, fill)
             .map_err(|error| PositionError::from(error).to_string())?;
+        let before = self.realised(&fill.symbol);
         let counted = self.positions.apply(&instrument, fill).map_err(|error| error.to_string())?;
-        if counted == Counted::New {
-            self.totals.extend(after);
+        if counted == Counted::Duplicate {
+            return Ok(());
         }
-        Ok(())
+        self.totals.extend(after);
+        let result = self.realised(&fill.symbol).try_sub(before).map_err(|e| e.to_string())?;
+        if result == Amount::ZERO {
+            return Ok(());
+        }
+        let trip = self.trips.realised(&fill.client_order_id, result, fill.at);
+        trip.map_err(|error| error.to_string())
+    }
+
+    fn realised(&self, symbol: &Symbol) -> Amount {
+        self.positions.position(symbol).map(ledger::Position::realised).unwrap_or_default()
     }
 
     /// The totals that a fill changes, as they are after it. Its fee may be in a third asset.
@@ -237,8 +324,7 @@ impl Books {
             let stays = |order: &&Order| Some(&order.request().client_order_id) != replaced;
             self.orders().filter(stays)
         };
-        let marks: BTreeMap<Symbol, Price> =
-            prices.iter().map(|(symbol, market)| (symbol.clone(), market.mid())).collect();
+        let marks = marks(prices);
         if let Ok(all) = Exposure::from_books(symbol, &self.held(), &marks, open()) {
             return (all, true);
         }
@@ -247,6 +333,30 @@ impl Books {
         let own = open().filter(|order| order.request().symbol == *symbol);
         (Exposure::from_books(symbol, &held, &marks, own).unwrap_or_default(), false)
     }
+}
+
+// === impl Week ===
+
+impl Week {
+    /// The week of this moment, which began with this equity.
+    pub(crate) const fn open(now: Timestamp, equity: Amount) -> Self {
+        Self { monday: Self::monday_of(now), start: DayBook::open(now, equity) }
+    }
+
+    /// The Monday of a moment's week, counted in days from 1970-01-01, which was a Thursday.
+    pub(crate) const fn monday_of(now: Timestamp) -> i64 {
+        let day = now.unix_day();
+        day - (day + 3).rem_euclid(7)
+    }
+
+    /// What the week has lost, as a share of its first equity.
+    pub(crate) fn loss_share(&self, equity: Amount) -> Option<Decimal> {
+        self.start.loss_share(equity)
+    }
+}
+
+fn marks(prices: &Prices) -> BTreeMap<Symbol, Price> {
+    prices.iter().map(|(symbol, market)| (symbol.clone(), market.mid())).collect()
 }
 
 fn negative(amount: Amount) -> Result<Amount, Overflow> {
@@ -311,6 +421,54 @@ mod tests {
             Fill { symbol: "XRPUSDT".parse().unwrap(), ..fill(1, Side::Buy, "1", "1", "0") };
         assert_eq!(books.fill(&strange).unwrap_err(), "XRPUSDT is not traded here");
         assert_eq!(books.total(&"USDT".parse().unwrap()), amount("100000"));
+    }
+
+    #[test]
+    fn a_week_begins_on_monday() {
+        let monday = |day: i64| Week::monday_of(Timestamp::from_unix_millis(day * 86_400_000));
+        // 1970-01-05 was a Monday, and so was 2026-11-16.
+        assert_eq!([monday(0), monday(3), monday(4), monday(10), monday(11)], [-3, -3, 4, 4, 11]);
+        assert_eq!(monday(20_777), 20_773);
+    }
+
+    #[test]
+    fn a_loss_from_the_top_is_measured_from_the_highest_equity_ever_seen() {
+        let mut books = books();
+        assert_eq!((books.drawdown(amount("1")), books.observe_peak(amount("1"))), (None, None));
+        books.peak_recorded(amount("100"));
+        assert_eq!(
+            (books.drawdown(amount("90")), books.risen_peak()),
+            (Some(Decimal::new(1, 1)), None)
+        );
+        assert_eq!(books.observe_peak(amount("200")), Some(amount("100")));
+        assert_eq!(books.observe_peak(amount("150")), Some(amount("200")));
+        assert_eq!(books.risen_peak(), Some(amount("200")));
+        assert_eq!(books.drawdown(amount("150")), Some(Decimal::new(25, 2)));
+        books.peak_recorded(amount("200"));
+        assert_eq!(books.risen_peak(), None);
+        books.forget_starts();
+        assert_eq!(books.drawdown(amount("150")), None);
+    }
+
+    #[test]
+    fn each_order_that_sells_at_a_loss_lengthens_the_streak_once() {
+        let mut books = books();
+        books.fill(&fill(1, Side::Buy, "60000", "0.03", "0")).unwrap();
+        assert_eq!(books.trips.streak().losses(), 0, "a purchase realises nothing");
+        let sell = |trade, order: &str, price| Fill {
+            client_order_id: order.parse().unwrap(),
+            ..fill(trade, Side::Sell, price, "0.005", "0")
+        };
+        for (trade, order, price, losses) in [
+            (2, "a", "59000", 1),
+            (3, "a", "59000", 1),
+            (3, "a", "59000", 1),
+            (4, "b", "59999", 2),
+            (5, "c", "61000", 0),
+        ] {
+            books.fill(&sell(trade, order, price)).unwrap();
+            assert_eq!(books.trips.streak().losses(), losses, "trade {trade}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use domain::{Asset, ClientOrderId, Clock, Fill, Symbol, Timestamp};
 use journal::{Journal, JournalError, News, Sender};
 use ledger::DayBook;
 use orders::{Applied, Order, OrderEvent, OrderState};
-use risk::{Limits, Market};
+use risk::{BreakerRules, Limits, Market, RiskModel};
 use serde_json::value::to_raw_value;
 use telemetry::Metrics;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
@@ -28,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use venue::Venue;
 
-use crate::books::{Books, Prices};
+use crate::books::{Books, Prices, Week};
+use crate::conduct::Guard;
 use crate::latency::Latency;
 use crate::lease::Lease;
 use crate::reconcile::Reconciled;
@@ -52,6 +53,9 @@ pub(crate) struct Desk {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
+    pub(crate) breaker_rules: BreakerRules,
+    guard: StdMutex<Guard>,
+    model: StdMutex<Option<Arc<RiskModel>>>,
     /// What the account is valued in.
     pub(crate) quote: Asset,
     /// How long orders took from the call to the venue's answer.
@@ -86,6 +90,7 @@ pub(crate) struct Parts {
     pub(crate) venue: Arc<dyn Venue>,
     pub(crate) journal: Journal,
     pub(crate) limits: Limits,
+    pub(crate) breaker_rules: BreakerRules,
     pub(crate) lease: Arc<Lease>,
     pub(crate) halt_age_max: Duration,
     pub(crate) arrival_max: Duration,
@@ -106,6 +111,9 @@ impl Desk {
             clock: Arc::clone(&environment.clock),
             metrics: environment.metrics.clone(),
             limits: parts.limits,
+            breaker_rules: parts.breaker_rules,
+            guard: StdMutex::default(),
+            model: StdMutex::default(),
             quote: quote(),
             latency: Latency::default(),
             lease: parts.lease,
@@ -149,6 +157,20 @@ impl Desk {
             }
             *trouble = why;
         }
+    }
+
+    /// What is known of the breaker of trading.
+    pub(crate) fn guard(&self) -> std::sync::MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest model of what the account may lose.
+    pub(crate) fn model(&self) -> Option<Arc<RiskModel>> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_model(&self, model: RiskModel) {
+        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(model));
     }
 
     /// What is being recorded.
@@ -280,7 +302,7 @@ impl Desk {
         prices
     }
 
-    /// Values the account; opens its day when one has begun.
+    /// Values the account; opens its day and its week when one has begun.
     pub(crate) async fn value(
         &self,
         books: &mut Books,
@@ -293,6 +315,14 @@ impl Desk {
         if books.day.is_none_or(|day| now.unix_day() > day.unix_day()) {
             let start = self.journal.open_day(&self.name, now.unix_day(), equity).await?;
             books.day = Some(DayBook::open(now, start));
+        }
+        let monday = Week::monday_of(now);
+        if books.week.is_none_or(|week| monday > week.monday) {
+            let start = self.journal.first_equity_from(&self.name, monday).await?;
+            books.week = Some(Week::open(now, start.unwrap_or(equity)));
+        }
+        if books.observe_peak(equity).is_none() {
+            books.peak_recorded(self.journal.raise_peak(&self.name, equity, now).await?);
         }
         Ok(Some(equity))
     }

@@ -161,7 +161,9 @@ impl Desk {
         let started = Instant::now();
         let id = request.client_order_id.clone();
         let Admitted { approved, permit, orders } = self.admitted(cause, request, cancel).await?;
-        match self.leave(self.venue.submit(approved, permit), &orders).await {
+        let submitted = self.leave(self.venue.submit(approved, permit), &orders).await;
+        self.outcome(submitted.is_err()).await;
+        match submitted {
             Ok(ack) => {
                 self.latency.add(started.elapsed());
                 self.take_in_answer(&id, &ack.order, ack.fills).await;
@@ -185,7 +187,9 @@ impl Desk {
         let ids: Vec<ClientOrderId> =
             list.orders().iter().map(|order| order.client_order_id.clone()).collect();
         let Admitted { approved, permit, orders } = self.admitted(cause, list, cancel).await?;
-        match self.leave(self.venue.submit_list(approved, permit), &orders).await {
+        let submitted = self.leave(self.venue.submit_list(approved, permit), &orders).await;
+        self.outcome(submitted.is_err()).await;
+        match submitted {
             Ok(ack) => {
                 self.latency.add(started.elapsed());
                 let mut placed = Vec::new();
@@ -219,7 +223,10 @@ impl Desk {
         let cause = Cause::of(command);
         let Admitted { approved, permit, orders } = self.admitted(cause, wish, cancel).await?;
         let replacing = self.venue.replace(name, approved, permit);
-        let error = match self.leave(replacing, &orders).await {
+        let replaced = self.leave(replacing, &orders).await;
+        let stays = matches!(replaced, Err(ReplaceError::CancelRejected { .. }));
+        self.outcome(replaced.is_err() && !stays).await;
+        let error = match replaced {
             Ok(replaced) => {
                 self.take_in_answer(old, &replaced.canceled, Vec::new()).await;
                 self.take_in_answer(&id, &replaced.ack.order, replaced.ack.fills).await;
@@ -340,6 +347,10 @@ impl Desk {
         });
         let (exposure, complete) = books.exposure(&symbol, &prices, replaced.as_ref());
         let equity = equity.filter(|_| complete);
+        let (breaker, standing) = (self.breaker().await, self.standing(&books, equity));
+        let model = if self.limits.needs_model() { self.model() } else { None };
+        let portfolio =
+            model.as_ref().and_then(|model| books.portfolio(model, &prices, replaced.as_ref()));
         if cancel.is_cancelled() {
             return Err(given_up());
         }
@@ -357,6 +368,9 @@ impl Desk {
                 equity,
                 day_loss: equity.and_then(|equity| books.day?.loss_share(equity)),
                 exposure: &exposure,
+                breaker: &breaker,
+                standing: &standing,
+                portfolio: portfolio.as_ref(),
             };
             approved = Some(wish.clone().check(&context).map_err(|r| refusals::of_risk(&r))?);
             Ok(orders.clone())
@@ -379,7 +393,10 @@ impl Desk {
     ) -> Result<(), Failure> {
         match decided {
             Ok(Decided::Intent(Intent::Recorded { .. })) => {
-                orders.iter().cloned().for_each(|order| books.put(order));
+                for order in orders {
+                    books.rate.sent(order.created_at(), self.order_window());
+                    books.put(order.clone());
+                }
                 Ok(())
             }
             Ok(Decided::Refused(refusal)) => Err(refusal),

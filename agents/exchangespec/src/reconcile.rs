@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use venue::{AssetBalance, VenueOrder};
 
+use crate::books::{Books, Week};
 use crate::desk::Desk;
 use crate::place::hashed_name;
 
@@ -284,8 +285,39 @@ impl Desk {
                 tracing::info!(%asset, %amount, "adopted a movement of money");
                 self.note(|seen| seen.deposits_adopted = seen.deposits_adopted.saturating_add(1));
                 books.deposit(&asset, amount).map_err(|error| error.to_string())?;
+                self.move_starts(&mut books, &asset, amount).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Money that came or went is neither profit nor loss: what losses are measured from moves by
+    /// what it is worth now. What has no price now cannot be told from a profit or a loss.
+    async fn move_starts(
+        &self,
+        books: &mut Books,
+        asset: &Asset,
+        amount: Amount,
+    ) -> Result<(), String> {
+        let failed = |error: &dyn std::fmt::Display| error.to_string();
+        let value = if *asset == self.quote {
+            Some(amount)
+        } else {
+            let listed = books.instruments.iter();
+            let mut of_asset = listed.filter(|i| i.base == *asset && i.quote == self.quote);
+            let symbol = of_asset.next().map(|instrument| instrument.symbol.clone());
+            let prices = self.prices(symbol.as_slice()).await;
+            let mid = symbol.and_then(|symbol| prices.get(&symbol)).map(risk::Market::mid);
+            mid.and_then(|mid| mid.value_of(amount).ok())
+        };
+        let Some(value) = value else {
+            tracing::warn!(%asset, %amount, "what came or went has no price and counts as a result");
+            return Ok(());
+        };
+        let monday = Week::monday_of(self.clock.now());
+        let moved = self.journal.move_starts(&self.name, monday, value).await;
+        moved.map_err(|error| failed(&error))?;
+        books.forget_starts();
         Ok(())
     }
 

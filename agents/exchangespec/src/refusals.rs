@@ -1,8 +1,8 @@
 //! Turns every reason why an order may not leave into a failure with its code and its numbers.
 
-use domain::{FilterFailure, Instrument, NewOrder};
+use domain::{Amount, Decimal, FilterFailure, Instrument, NewOrder};
 use journal::JournalError;
-use risk::{Halt, Passes, Refusal};
+use risk::{Bet, Halt, Passes, Refusal};
 use serde_json::{Value, json};
 use wire::Failure;
 use wire::money::rfc3339;
@@ -58,9 +58,6 @@ fn passing(passes: &Passes) -> Value {
 
 /// The limit by its configured name, its value, and what broke it.
 fn numbers(refusal: &Refusal) -> Vec<(&'static str, Value)> {
-    let limit = |name: &str, value: String, max: String| {
-        vec![("limit", json!(name)), ("value", json!(value)), ("max", json!(max))]
-    };
     match refusal {
         Refusal::Halted { version, reason, since, by } => vec![
             ("version", json!(version)),
@@ -84,6 +81,82 @@ fn numbers(refusal: &Refusal) -> Vec<(&'static str, Value)> {
         Refusal::DailyLoss { loss, max, .. } => {
             limit("max_daily_loss", loss.to_string(), max.to_string())
         }
+        Refusal::WeeklyLoss { .. }
+        | Refusal::Drawdown { .. }
+        | Refusal::LossStreak { .. }
+        | Refusal::OrderRate { .. }
+        | Refusal::OpenOrders { .. }
+        | Refusal::BreakerOpen { .. }
+        | Refusal::BreakerNeedsPerson { .. } => of_conduct(refusal),
+        Refusal::OrderNotional { .. }
+        | Refusal::PositionSize { .. }
+        | Refusal::PortfolioExposure { .. }
+        | Refusal::Leverage { .. }
+        | Refusal::SymbolNotional { .. }
+        | Refusal::TotalNotional { .. }
+        | Refusal::Concentration { .. }
+        | Refusal::RiskModelStale { .. }
+        | Refusal::RiskModelUnfit { .. }
+        | Refusal::CorrelatedExposure { .. }
+        | Refusal::ValueAtRisk { .. }
+        | Refusal::ExpectedShortfall { .. } => of_size(refusal),
+        Refusal::HaltStateMissing
+        | Refusal::HaltStateUnreadable { .. }
+        | Refusal::BreakerStateMissing { .. }
+        | Refusal::BreakerStateUnreadable { .. }
+        | Refusal::WeeklyLossUnknown { .. }
+        | Refusal::DrawdownUnknown { .. }
+        | Refusal::RiskModelMissing { .. }
+        | Refusal::Instrument { .. }
+        | Refusal::QuoteAsset { .. }
+        | Refusal::NoPrice { .. }
+        | Refusal::DailyLossUnknown { .. }
+        | Refusal::EquityUnknown { .. }
+        | Refusal::Unrepresentable => Vec::new(),
+    }
+}
+
+fn limit(name: &str, value: String, max: String) -> Vec<(&'static str, Value)> {
+    vec![("limit", json!(name)), ("value", json!(value)), ("max", json!(max))]
+}
+
+/// What a refusal for the account's conduct says.
+fn of_conduct(refusal: &Refusal) -> Vec<(&'static str, Value)> {
+    match refusal {
+        Refusal::WeeklyLoss { loss, max, .. } => {
+            limit("max_weekly_loss", loss.to_string(), max.to_string())
+        }
+        Refusal::Drawdown { drawdown, max, .. } => {
+            limit("max_drawdown", drawdown.to_string(), max.to_string())
+        }
+        Refusal::LossStreak { losses, max, until, .. } => {
+            let mut numbers = limit("loss_streak_max", losses.to_string(), max.to_string());
+            numbers.push(("until", json!(rfc3339(*until))));
+            numbers
+        }
+        Refusal::OrderRate { orders, window_ms, max, .. } => {
+            let mut numbers = limit("order_rate_max", orders.to_string(), max.to_string());
+            numbers.push(("window_ms", json!(window_ms)));
+            numbers
+        }
+        Refusal::OpenOrders { orders, max, .. } => {
+            limit("open_orders_max", orders.to_string(), max.to_string())
+        }
+        Refusal::BreakerOpen { code, since, until, .. } => vec![
+            ("tripped_by", json!(code.name())),
+            ("since", json!(rfc3339(*since))),
+            ("until", json!(rfc3339(*until))),
+        ],
+        Refusal::BreakerNeedsPerson { code, since, .. } => {
+            vec![("tripped_by", json!(code.name())), ("since", json!(rfc3339(*since)))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a refusal for an order's size says.
+fn of_size(refusal: &Refusal) -> Vec<(&'static str, Value)> {
+    match refusal {
         Refusal::OrderNotional { value, max, .. } => {
             limit("max_order_notional", value.to_string(), max.to_string())
         }
@@ -96,15 +169,60 @@ fn numbers(refusal: &Refusal) -> Vec<(&'static str, Value)> {
         Refusal::Leverage { value, max, .. } => {
             limit("max_leverage", value.to_string(), max.to_string())
         }
-        Refusal::HaltStateMissing
-        | Refusal::HaltStateUnreadable { .. }
-        | Refusal::Instrument { .. }
-        | Refusal::QuoteAsset { .. }
-        | Refusal::NoPrice { .. }
-        | Refusal::DailyLossUnknown { .. }
-        | Refusal::EquityUnknown { .. }
-        | Refusal::Unrepresentable => Vec::new(),
+        Refusal::SymbolNotional { value, max, .. } => {
+            limit("max_symbol_notional", value.to_string(), max.to_string())
+        }
+        Refusal::TotalNotional { value, max, .. } => {
+            limit("max_total_notional", value.to_string(), max.to_string())
+        }
+        Refusal::Concentration { share, max, total, herfindahl, .. } => {
+            let mut numbers = limit("max_concentration", share.to_string(), max.to_string());
+            numbers.push(("total", json!(total.to_string())));
+            numbers.extend(herfindahl.map(|index| ("herfindahl", json!(index.to_string()))));
+            numbers
+        }
+        Refusal::RiskModelStale { version, age_ms, age_ms_max, .. } => {
+            let mut numbers =
+                limit("risk_model_age_ms_max", age_ms.to_string(), age_ms_max.to_string());
+            numbers.push(("model_version", json!(version)));
+            numbers
+        }
+        Refusal::RiskModelUnfit { version, why, .. } => {
+            vec![("model_version", json!(version)), ("why", json!(why.to_string()))]
+        }
+        Refusal::CorrelatedExposure { bet, value, max, .. } => {
+            let Bet { correlation_max, closest, .. } = bet.as_ref();
+            let mut numbers = limit("max_correlated_exposure", value.to_string(), max.to_string());
+            numbers.push(("correlation_max", json!(correlation_max.to_string())));
+            if let Some((symbol, correlation)) = closest {
+                numbers.push(("closest", json!(symbol.as_str())));
+                numbers.push(("correlation", json!(correlation.to_string())));
+            }
+            numbers
+        }
+        Refusal::ValueAtRisk { value, before, max, confidence, model_version, .. } => {
+            let numbers = limit("max_var", value.to_string(), max.to_string());
+            tail(numbers, before, confidence, *model_version)
+        }
+        Refusal::ExpectedShortfall { value, before, max, confidence, model_version, .. } => {
+            let numbers = limit("max_expected_shortfall", value.to_string(), max.to_string());
+            tail(numbers, before, confidence, *model_version)
+        }
+        _ => Vec::new(),
     }
+}
+
+/// What a refusal by a tail says beside its limit.
+fn tail(
+    mut numbers: Vec<(&'static str, Value)>,
+    before: &Amount,
+    confidence: &str,
+    model_version: u64,
+) -> Vec<(&'static str, Value)> {
+    numbers.push(("before", json!(before.to_string())));
+    numbers.push(("confidence", json!(confidence)));
+    numbers.push(("model_version", json!(model_version)));
+    numbers
 }
 
 /// A halt that was found when the intent was recorded, worded as the gate words it.
@@ -127,7 +245,7 @@ pub(crate) fn of_filter(failure: &FilterFailure, listed: &Instrument, order: &Ne
     let (code, passes) = match failure {
         FilterFailure::Tick { price, .. } => {
             let ticks = price.decimal().checked_div(listed.tick_size.decimal());
-            let on_grid = |whole: Option<domain::Decimal>| {
+            let on_grid = |whole: Option<Decimal>| {
                 let value = whole?.checked_mul(listed.tick_size.decimal())?;
                 domain::Price::try_new(value).ok().map(|price| price.to_string())
             };
@@ -179,8 +297,8 @@ pub(crate) fn of_filter(failure: &FilterFailure, listed: &Instrument, order: &Ne
 
 /// The smallest quantity on the grid whose value at the same price passes.
 fn smallest_quantity(
-    notional: domain::Amount,
-    min: domain::Amount,
+    notional: Amount,
+    min: Amount,
     listed: &Instrument,
     order: &NewOrder,
 ) -> Option<String> {
@@ -192,8 +310,8 @@ fn smallest_quantity(
 
 /// The largest quantity on the grid whose value at the same price passes.
 fn largest_quantity(
-    notional: domain::Amount,
-    max: domain::Amount,
+    notional: Amount,
+    max: Amount,
     listed: &Instrument,
     order: &NewOrder,
 ) -> Option<String> {
@@ -203,7 +321,7 @@ fn largest_quantity(
 }
 
 /// What one unit was valued at.
-fn unit_price(notional: domain::Amount, order: &NewOrder) -> Option<domain::Decimal> {
+fn unit_price(notional: Amount, order: &NewOrder) -> Option<Decimal> {
     match order.kind.named_price() {
         Some(price) => Some(price.decimal()),
         None => notional.decimal().checked_div(order.quantity.decimal()),

@@ -11,13 +11,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use domain::{Amount, Decimal, Rate};
 use journal::Durability;
-use risk::Limits;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
+
+mod limits;
+
+pub use limits::LimitsConfig;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -108,34 +110,6 @@ pub struct AgentConfig {
     pub in_flight_max: u32,
     /// Calls that burn the processor at once.
     pub heavy_max: u32,
-}
-
-/// `[limits]`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// Share of equity that the position in one symbol may be worth.
-    pub max_position_size: String,
-    /// Share of equity that all positions and open buy orders together may be worth.
-    pub max_portfolio_risk: String,
-    /// Largest absolute correlation between two assets that is not reported as a violation.
-    pub max_correlation: String,
-    /// Gross exposure over equity.
-    pub max_leverage: String,
-    /// Value of one order in the quote asset.
-    pub max_order_notional: String,
-    /// Share of the day's first equity that may be lost before new exposure is refused.
-    pub max_daily_loss: String,
-    /// Share of it at which a warning is given.
-    pub warn_daily_loss: String,
-    /// How far a limit price may be from the mid, as a share of it.
-    pub price_band: String,
-    /// How old a price may be, in milliseconds.
-    pub price_age_ms_max: u64,
-    /// Share of the full Kelly fraction that is proposed.
-    pub kelly_fraction: String,
-    /// Largest share of the full Kelly fraction that may be asked for.
-    pub kelly_fraction_max: String,
 }
 
 /// `[exchange]`
@@ -273,6 +247,7 @@ impl Config {
             ConfigError::Wrong { origin, why }
         })?;
         config.limits()?;
+        config.breaker_rules()?;
         config.check_numbers()?;
         Ok(config)
     }
@@ -310,34 +285,6 @@ impl Config {
             Some("power") => Some(Durability::Power),
             _ => None,
         }
-    }
-
-    /// The limits in their types.
-    ///
-    /// # Errors
-    /// [`ConfigError::Wrong`], naming the limit, its value, the rule and an example.
-    pub fn limits(&self) -> Result<Limits, ConfigError> {
-        let of = &self.limits;
-        let limits = Limits {
-            max_position_size: rate("max_position_size", &of.max_position_size)?,
-            max_portfolio_risk: rate("max_portfolio_risk", &of.max_portfolio_risk)?,
-            max_correlation: rate("max_correlation", &of.max_correlation)?,
-            max_leverage: amount("max_leverage", &of.max_leverage)?.decimal(),
-            max_order_notional: amount("max_order_notional", &of.max_order_notional)?,
-            max_daily_loss: rate("max_daily_loss", &of.max_daily_loss)?,
-            warn_daily_loss: rate("warn_daily_loss", &of.warn_daily_loss)?,
-            price_band: rate("price_band", &of.price_band)?,
-            price_age_ms_max: of.price_age_ms_max,
-            kelly_fraction: rate("kelly_fraction", &of.kelly_fraction)?,
-            kelly_fraction_max: rate("kelly_fraction_max", &of.kelly_fraction_max)?,
-        };
-        Limits::try_new(limits).map_err(|error| {
-            let why = format!(
-                "`limits.{}` is {} but {}, for example {}",
-                error.field, error.value, error.rule, error.example
-            );
-            ConfigError::Wrong { origin: "limits".to_owned(), why }
-        })
     }
 
     /// The address of Redis; `None` when the bus is in memory.
@@ -447,7 +394,8 @@ fn set(
 /// Variables and flags are text; the keys that are not take what their text says.
 fn scalar(name: &str, text: &str) -> Value {
     let is_list_or_table = text.starts_with(['[', '{']);
-    let is_count = name.ends_with("_max") && text.bytes().all(|b| b.is_ascii_digit());
+    let is_number = ["_max", "_min", "_ms"].iter().any(|unit| name.ends_with(unit));
+    let is_count = is_number && text.bytes().all(|b| b.is_ascii_digit());
     let is_switch = name == "testnet" && matches!(text, "true" | "false");
     if is_list_or_table || is_count || is_switch {
         let parsed = format!("x = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("x"));
@@ -456,19 +404,6 @@ fn scalar(name: &str, text: &str) -> Value {
         }
     }
     Value::String(text.to_owned())
-}
-
-fn rate(name: &str, text: &str) -> Result<Rate, ConfigError> {
-    text.parse().map_err(|error| wrong_limit(name, text, &error))
-}
-
-fn amount(name: &str, text: &str) -> Result<Amount, ConfigError> {
-    text.parse().map_err(|error| wrong_limit(name, text, &error))
-}
-
-fn wrong_limit(name: &str, text: &str, error: &domain::MoneyError) -> ConfigError {
-    let why = format!("`limits.{name}` is {text:?} but {error}");
-    ConfigError::Wrong { origin: "limits".to_owned(), why }
 }
 
 // === defaults ===
@@ -483,27 +418,6 @@ impl Default for AgentConfig {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self { in_flight_max: 1024, heavy_max: u32::try_from(cores).unwrap_or(1) }
-    }
-}
-
-impl Default for LimitsConfig {
-    /// The house values stand in one place: [`Limits`].
-    fn default() -> Self {
-        let limits = Limits::default();
-        let text = |value: Decimal| value.to_string();
-        Self {
-            max_position_size: limits.max_position_size.to_string(),
-            max_portfolio_risk: limits.max_portfolio_risk.to_string(),
-            max_correlation: limits.max_correlation.to_string(),
-            max_leverage: text(limits.max_leverage),
-            max_order_notional: limits.max_order_notional.to_string(),
-            max_daily_loss: limits.max_daily_loss.to_string(),
-            warn_daily_loss: limits.warn_daily_loss.to_string(),
-            price_band: limits.price_band.to_string(),
-            price_age_ms_max: limits.price_age_ms_max,
-            kelly_fraction: limits.kelly_fraction.to_string(),
-            kelly_fraction_max: limits.kelly_fraction_max.to_string(),
-        }
     }
 }
 
@@ -534,6 +448,7 @@ impl Default for PaperConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use risk::Limits;
 
     fn load(
         file: Option<&str>,

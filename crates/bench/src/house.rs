@@ -99,6 +99,14 @@ impl House {
         let (dir, clock) = (TempDir::new()?, Arc::new(WallClock));
         let mut flags = account(dir.path(), url, way.order_entry)?;
         flags.push(("journal.durability".to_owned(), way.durability.to_owned()));
+        // What is measured is an order, not the limits on many of them.
+        for (key, most) in [
+            ("order_rate_max", "100000"),
+            ("open_orders_max", "10000"),
+            ("loss_streak_max", "1000000"),
+        ] {
+            flags.push((format!("limits.{key}"), most.to_owned()));
+        }
         let bus = Bus::memory(clock.clone());
         let host = Host {
             config: Arc::new(Config::load(&Sources { flags, ..Sources::default() })?),

@@ -44,12 +44,19 @@ pub(crate) const MONEY: [(&str, &str); 4] =
     [("USDT", "1000000"), ("BTC", "5"), ("ETH", "100"), ("SOL", "2000")];
 
 /// What all agents are started with: limits that rarely refuse, windows that end soon.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("limits.max_position_size", "1"),
     ("limits.max_portfolio_risk", "1"),
     ("limits.max_order_notional", "10000"),
     ("limits.max_daily_loss", "0.5"),
     ("limits.warn_daily_loss", "0.4"),
+    ("limits.max_weekly_loss", "0.5"),
+    ("limits.max_drawdown", "0.5"),
+    ("limits.loss_streak_max", "1000000"),
+    ("limits.order_rate_max", "100000"),
+    ("limits.open_orders_max", "10000"),
+    // Failing orders are what the campaigns are made of.
+    ("limits.breaker_outcomes_min", "1000"),
     ("exchange.recv_window_ms_max", "500"),
     ("exchange.reconcile_every_ms_max", "1000"),
     ("exchange.reconnect_attempts_max", "1000"),

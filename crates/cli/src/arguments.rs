@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// A fleet of trading agents that Claude can run safely.
@@ -54,6 +54,13 @@ pub(crate) enum Command {
     /// Let new orders pass the risk gate again
     #[command(after_help = "Example:\n  bot4 resume")]
     Resume(Local),
+    /// Show, trip and reset the breakers; needs neither coordinator nor Claude
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  bot4 breaker show\n  bot4 breaker reset trading --by ann \
+        --reason \"the venue is back\"\n  bot4 breaker trip trading --by ann --reason drill"
+    )]
+    Breaker(BreakerAction),
     /// Serve the tools of a running coordinator over stdio, for Claude Desktop
     #[command(after_help = "In Claude Desktop's configuration:\n  {\"mcpServers\": {\"bot4\": \
         {\"command\": \"bot4\", \"args\": [\"mcp\"]}}}")]
@@ -155,6 +162,38 @@ pub(crate) struct Local {
 pub(crate) struct HaltOptions {
     #[command(flatten)]
     pub(crate) local: Local,
+    /// Why, for everybody who wonders later
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BreakerAction {
+    /// Show both breakers and how they came to be so
+    Show(Local),
+    /// Stop what a breaker guards until a person resets it
+    Trip(BreakerChangeOptions),
+    /// Let pass again what a breaker guards
+    Reset(BreakerChangeOptions),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum BreakerName {
+    /// New exposure
+    Trading,
+    /// Tools that have nothing to do with an order
+    Tooling,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BreakerChangeOptions {
+    /// Which breaker
+    pub(crate) name: BreakerName,
+    #[command(flatten)]
+    pub(crate) local: Local,
+    /// Who you are
+    #[arg(long, value_name = "PERSON")]
+    pub(crate) by: String,
     /// Why, for everybody who wonders later
     #[arg(long)]
     pub(crate) reason: String,

@@ -199,6 +199,7 @@ async fn open_sqlite(path: &str, durability: Durability) -> Result<Journal, Jour
         ("venues", include_str!("../migrations/sqlite/0003_venues.sql")),
         ("orders", include_str!("../migrations/sqlite/0004_orders.sql")),
         ("intents", include_str!("../migrations/sqlite/0005_intents.sql")),
+        ("breakers", include_str!("../migrations/sqlite/0006_breakers.sql")),
     ])
     .run_direct(None, &mut *transaction, false)
     .await
@@ -262,6 +263,7 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
         ("account", include_str!("../migrations/postgres/0002_account.sql")),
         ("venues", include_str!("../migrations/postgres/0003_venues.sql")),
         ("orders", include_str!("../migrations/postgres/0004_orders.sql")),
+        ("breakers", include_str!("../migrations/postgres/0005_breakers.sql")),
     ])
     .run(&pool)
     .await
@@ -327,6 +329,10 @@ mod tests {
             (
                 include_str!("../migrations/sqlite/0004_orders.sql"),
                 include_str!("../migrations/postgres/0004_orders.sql"),
+            ),
+            (
+                include_str!("../migrations/sqlite/0006_breakers.sql"),
+                include_str!("../migrations/postgres/0005_breakers.sql"),
             ),
         ];
         let number = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";

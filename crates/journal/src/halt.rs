@@ -152,8 +152,8 @@ impl Journal {
     }
 }
 
-/// Who changes the halt state must have a name.
-fn named(by: &str) -> Result<(), JournalError> {
+/// Who changes what stops trading must have a name.
+pub(crate) fn named(by: &str) -> Result<(), JournalError> {
     if by.is_empty() {
         let why = "must not be empty, for example \"ann\"".to_owned();
         return Err(JournalError::NotStorable { field: "by", why });

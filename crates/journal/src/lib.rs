@@ -1,4 +1,5 @@
-//! The durable record: commands, orders with their events, fills, deposits and the halt state.
+//! The durable record: commands, orders with their events, fills, deposits, the halt state and the
+//! breakers.
 //!
 //! Whatever has an effect is written here before it acts, so that after a crash it is known what
 //! may have happened. One [`Journal`] speaks to SQLite (one machine, nothing to install) or to
@@ -12,13 +13,14 @@
 //! * What was answered as recorded survives the death of the process; unless the journal was opened
 //!   with [`Durability::Process`], that of the machine, too: SQLite runs with `synchronous=FULL`,
 //!   PostgreSQL with its own default of `synchronous_commit=on`.
-//! * Events, fills, deposits and changes of the halt state are only ever added.
+//! * Events, fills, deposits and changes of the halt state and the breakers are only ever added.
 //! * Decimals are text and times are whole nanoseconds, so nothing is rounded.
 //! * [`JournalError::Unavailable`] means that nothing was written; [`JournalError::Unknown`] that
 //!   it may have been.
 
 mod account;
 mod books;
+mod breaker;
 mod codec;
 mod commands;
 mod db;
@@ -27,8 +29,10 @@ mod error;
 mod halt;
 mod orders;
 mod ownership;
+mod peaks;
 
 pub use books::{Deposit, PAGE_MAX, Page};
+pub use breaker::Trip;
 pub use commands::{Beginning, Begun, Finished, NewCommand, RunningCommand};
 pub use db::{Durability, Journal};
 pub use error::JournalError;

@@ -3,7 +3,7 @@
 use domain::{Amount, Asset, Decimal, Instrument, Overflow, Price, Quantity, Side, Timestamp};
 use thiserror::Error;
 
-use crate::{Exposure, Halt, Limits};
+use crate::{Breaker, Exposure, Halt, Limits, PortfolioRisk, Standing};
 
 /// Everything that the decision depends on. What is not known is `None`, and refused.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,12 @@ pub struct Context<'a> {
     pub day_loss: Option<Decimal>,
     /// What is held and what open orders may add.
     pub exposure: &'a Exposure,
+    /// The breaker of trading, read for this order.
+    pub breaker: &'a Breaker,
+    /// What the account has done and suffered lately.
+    pub standing: &'a Standing,
+    /// What all of it may lose, seen through a risk model; asked for when a limit needs it.
+    pub portfolio: Option<&'a PortfolioRisk<'a>>,
 }
 
 /// The best prices of a market.

@@ -27,6 +27,8 @@ pub struct Exposure {
     pub portfolio_open_buys_value: Amount,
     /// How many orders in the symbol have an unknown outcome.
     pub unknown_orders: u32,
+    /// How many orders are open, in all symbols.
+    pub open_orders: u32,
 }
 
 /// Why the exposure is not known.
@@ -97,6 +99,7 @@ impl Exposure {
             if state.is_final() {
                 continue;
             }
+            exposure.open_orders = exposure.open_orders.saturating_add(1);
             let request = order.request();
             let price = match request.kind.named_price() {
                 Some(price) => price,
@@ -156,6 +159,38 @@ impl Exposure {
             Side::Sell => after.held = self.held.try_sub(size)?,
         }
         Ok(after)
+    }
+
+    /// What is at stake in each symbol: what is held, whatever its sign, and what all open buy orders
+    /// may add, each counted in full. A [`crate::PortfolioRisk`] is made of it.
+    ///
+    /// # Errors
+    /// As for [`Exposure::from_books`].
+    pub fn by_symbol<'a>(
+        held: &'a BTreeMap<Symbol, Amount>,
+        marks: &BTreeMap<Symbol, Price>,
+        orders: impl IntoIterator<Item = &'a Order>,
+    ) -> Result<BTreeMap<&'a Symbol, Amount>, ExposureError> {
+        let mark = |of: &Symbol| {
+            marks.get(of).copied().ok_or_else(|| ExposureError::NoMark { symbol: of.clone() })
+        };
+        let mut at_stake = BTreeMap::new();
+        for (symbol, amount) in held.iter().filter(|(_, amount)| **amount != Amount::ZERO) {
+            at_stake.insert(symbol, mark(symbol)?.value_of(*amount)?.abs());
+        }
+        for order in orders.into_iter().filter(|order| !order.state().is_final()) {
+            let request = order.request();
+            if request.side == Side::Sell {
+                continue;
+            }
+            let price = match request.kind.named_price() {
+                Some(price) => price,
+                None => mark(&request.symbol)?,
+            };
+            let sum: &mut Amount = at_stake.entry(&request.symbol).or_default();
+            *sum = sum.try_add(price.value_of(order.remaining())?)?;
+        }
+        Ok(at_stake)
     }
 
     /// What is held and not yet promised to open sell orders; never negative.
@@ -227,9 +262,13 @@ mod tests {
             portfolio_value: amount("340"),
             portfolio_open_buys_value: amount("398"),
             unknown_orders: 1,
+            open_orders: 4,
         };
         assert_eq!(exposure, expected);
         assert_eq!(exposure.sellable(), amount("1"));
+        let at_stake = Exposure::by_symbol(&held, &marks, &orders).unwrap();
+        let (btc, eth) = (amount("680"), amount("58"));
+        assert_eq!(at_stake.values().copied().collect::<Vec<_>>(), [btc, eth]);
     }
 
     #[test]

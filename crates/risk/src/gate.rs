@@ -2,7 +2,9 @@
 //!
 //! The first failing rule refuses, in this order: halt, instrument, its quote asset, price there, price fresh, price
 //! band, side of the trigger; then, unless the order only reduces what is held: unknown outcomes,
-//! the day's loss, the equity, and the four limits on size.
+//! the losses of the day, of the week, from the top and in a row, the trading breaker, the rate of
+//! orders, open orders, the equity, the limits on size, concentration, and at last what needs a risk
+//! model: what is correlated, value at risk, expected shortfall.
 //!
 //! An order is valued at the most it can be worth: a buy at its limit price, its trigger or the ask,
 //! a sell at the higher of its own price and the bid. A sell of more than can be given away counts
@@ -10,22 +12,11 @@
 //! is where the market will be when it wakes.
 
 use domain::{
-    Amount, Decimal, ListShape, NewOrder, NewOrderList, OrderKind, Overflow, Price, Quantity, Rate,
-    Side,
+    Amount, Decimal, ListShape, NewOrder, NewOrderList, OrderKind, Overflow, Price, Side,
 };
-use rust_decimal::RoundingStrategy;
 
-use crate::{Approved, Context, DayLossLevel, Halt, Market, Refusal};
-
-/// Places that a share of the equity is rounded down to.
-const SHARE_PLACES: u32 = 8;
-
-/// One limit on size: what counts already, what may count, and how a refusal is worded.
-struct Size {
-    used: Amount,
-    max: Amount,
-    refuse: fn(Amount, Amount, Option<Quantity>) -> Refusal,
-}
+use self::new_exposure::check_new_exposure;
+use crate::{Approved, Context, Halt, Market, PortfolioRisk, Refusal};
 
 /// Decides whether the order may leave the house.
 ///
@@ -35,7 +26,7 @@ pub fn check(order: NewOrder, ctx: &Context<'_>) -> Result<Approved<NewOrder>, R
     let market = check_frame(&order, ctx)?;
     check_prices(&order, market, ctx)?;
     if !ctx.reduces(order.side, order.quantity) {
-        check_new_exposure(&order, market, ctx)?;
+        check_new_exposure(&order, 1, market, ctx)?;
     }
     Ok(Approved::new(order))
 }
@@ -61,22 +52,38 @@ pub fn check_list(
         ListShape::Oto { working, pending } => (Some(working), [pending, pending]),
         ListShape::Otoco { working, above, below } => (Some(working), [above, below]),
     };
-    let mut after = ctx.exposure.clone();
+    let count = u32::try_from(list.orders().len()).unwrap_or(u32::MAX);
+    let (mut exposure, mut portfolio) = (ctx.exposure.clone(), None);
     if let Some(working) = working {
         let market = check_frame(working, ctx)?;
         if !ctx.reduces(working.side, working.quantity) {
-            check_new_exposure(working, market, ctx)?;
+            check_new_exposure(working, count, market, ctx)?;
         }
-        after = after.with_traded(working, market).or(Err(Refusal::Unrepresentable))?;
+        exposure = exposure.with_traded(working, market).or(Err(Refusal::Unrepresentable))?;
+        portfolio = portfolio_after(working, market, ctx)?;
     }
-    let after = Context { exposure: &after, ..*ctx };
+    let portfolio = portfolio.as_ref().or(ctx.portfolio);
+    let after = Context { exposure: &exposure, portfolio, ..*ctx };
     for exit in exits {
         let market = check_frame(exit, &after)?;
         if !after.reduces(exit.side, exit.quantity) {
-            check_new_exposure(exit, market, &after)?;
+            check_new_exposure(exit, count, market, &after)?;
         }
     }
     Ok(Approved::new(list))
+}
+
+/// The portfolio after an order has traded whole. What is sold stays counted, which is on the safe
+/// side. Without a model of the symbol there is none; whatever needs one has refused by then.
+fn portfolio_after<'a>(
+    order: &NewOrder,
+    market: &Market,
+    ctx: &Context<'a>,
+) -> Result<Option<PortfolioRisk<'a>>, Refusal> {
+    let (Some(portfolio), Side::Buy) = (ctx.portfolio, order.side) else { return Ok(None) };
+    let value = value_price(order, market).notional(order.quantity);
+    let value: Amount = value.or(Err(Refusal::Unrepresentable))?;
+    Ok(portfolio.clone().with(&order.symbol, value).ok())
 }
 
 /// What every order needs before its numbers are looked at.
@@ -247,111 +254,7 @@ fn band(mid: Price, ctx: &Context<'_>) -> Result<(Price, Price), Overflow> {
     Ok((price(low)?, price(high)?))
 }
 
-fn check_new_exposure(order: &NewOrder, market: &Market, ctx: &Context<'_>) -> Result<(), Refusal> {
-    let reducing = || quantity_max(order, market, ctx, None);
-    if ctx.exposure.unknown_orders > 0 {
-        let (symbol, orders) = (order.symbol.clone(), ctx.exposure.unknown_orders);
-        return Err(Refusal::OutcomeUnknown { symbol, orders, passes: reducing() });
-    }
-    let Some(loss) = ctx.day_loss else {
-        return Err(Refusal::DailyLossUnknown { passes: reducing() });
-    };
-    if ctx.limits.day_loss_level(loss) == DayLossLevel::Stop {
-        let max = ctx.limits.max_daily_loss.decimal();
-        return Err(Refusal::DailyLoss { loss, max, passes: reducing() });
-    }
-    let Some(equity) = ctx.equity else {
-        return Err(Refusal::EquityUnknown { passes: reducing() });
-    };
-    let sizes = sizes(equity, ctx).or(Err(Refusal::Unrepresentable))?;
-    let notional =
-        value_price(order, market).notional(order.quantity).or(Err(Refusal::Unrepresentable))?;
-    for size in &sizes {
-        let value = size.used.try_add(notional).or(Err(Refusal::Unrepresentable))?;
-        if value > size.max {
-            let room = room(&sizes);
-            let passes = quantity_max(order, market, ctx, room);
-            return Err((size.refuse)(value, size.max, passes));
-        }
-    }
-    Ok(())
-}
-
-fn sizes(equity: Amount, ctx: &Context<'_>) -> Result<[Size; 4], Overflow> {
-    let (limits, exposure) = (ctx.limits, ctx.exposure);
-    let portfolio = exposure.portfolio_value.try_add(exposure.portfolio_open_buys_value)?;
-    Ok([
-        Size {
-            used: Amount::ZERO,
-            max: limits.max_order_notional,
-            refuse: |value, max, passes| Refusal::OrderNotional { value, max, passes },
-        },
-        Size {
-            used: exposure.position_value.try_add(exposure.open_buys_value)?,
-            max: share(equity, limits.max_position_size)?,
-            refuse: |value, max, passes| Refusal::PositionSize { value, max, passes },
-        },
-        Size {
-            used: portfolio,
-            max: share(equity, limits.max_portfolio_risk)?,
-            refuse: |value, max, passes| Refusal::PortfolioExposure { value, max, passes },
-        },
-        Size {
-            used: portfolio,
-            max: times(equity, limits.max_leverage)?,
-            refuse: |value, max, passes| Refusal::Leverage { value, max, passes },
-        },
-    ])
-}
-
-fn share(equity: Amount, share: Rate) -> Result<Amount, Overflow> {
-    times(equity, share.decimal())
-}
-
-fn times(equity: Amount, factor: Decimal) -> Result<Amount, Overflow> {
-    let product = equity.decimal().checked_mul(factor).ok_or(Overflow)?;
-    let floor = RoundingStrategy::ToNegativeInfinity;
-    Ok(Amount::new(product.round_dp_with_strategy(SHARE_PLACES, floor)))
-}
-
-/// What every limit leaves for one more order, in quote asset.
-fn room(sizes: &[Size]) -> Option<Amount> {
-    sizes.iter().filter_map(|size| size.max.try_sub(size.used).ok()).min()
-}
-
-/// The largest quantity in whole steps that would be approved: worth at most `room`, or only
-/// reducing. `None` when the venue's smallest order is more than that.
-fn quantity_max(
-    order: &NewOrder,
-    market: &Market,
-    ctx: &Context<'_>,
-    room: Option<Amount>,
-) -> Option<Quantity> {
-    let step = ctx.instrument.step_size.decimal();
-    let whole_steps = |quantity: Decimal| {
-        quantity
-            .checked_div(step)?
-            .floor()
-            .checked_mul(step)
-            .and_then(|q| Quantity::try_new(q).ok())
-    };
-    let price = value_price(order, market);
-    let sized = room.and_then(|room| {
-        let quantity = whole_steps(room.decimal().checked_div(price.decimal())?)?;
-        let fits = |q: &Quantity| price.notional(*q).is_ok_and(|value| value <= room);
-        // The division may have rounded up to a whole step.
-        if fits(&quantity) { Some(quantity) } else { quantity.try_sub(ctx.instrument.step_size) }
-    });
-    let reducing = match order.side {
-        Side::Buy => None,
-        Side::Sell => whole_steps(ctx.exposure.sellable().decimal()),
-    };
-    let quantity = sized.max(reducing)?.min(ctx.instrument.quantity_max);
-    let notional = price_of(order, market).notional(quantity).ok()?;
-    let sendable =
-        quantity >= ctx.instrument.quantity_min && notional >= ctx.instrument.notional_min;
-    sendable.then_some(quantity)
-}
+mod new_exposure;
 
 #[cfg(test)]
 mod tests;

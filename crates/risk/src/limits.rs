@@ -3,6 +3,8 @@
 use domain::{Amount, Decimal, Rate};
 use thiserror::Error;
 
+use crate::{Confidence, OrderRate};
+
 /// What an order may not break. [`Limits::default`] holds the house values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -10,9 +12,29 @@ pub struct Limits {
     pub max_position_size: Rate,
     /// Share of the equity that all positions and open buy orders may be worth. 0.15
     pub max_portfolio_risk: Rate,
-    /// Correlation of returns above which two positions count as one bet. 0.7; read where
-    /// portfolios are built, the gate sees one order at a time.
+    /// Correlation of returns above which two positions count as one bet. 0.7
     pub max_correlation: Rate,
+    /// Share of the equity that one bet may be worth: a symbol with all that is at stake in symbols
+    /// whose returns are correlated with its own over `max_correlation`. None: not judged.
+    pub max_correlated_exposure: Option<Rate>,
+    /// What one symbol's position and open orders may be worth, in quote asset. None: not judged.
+    pub max_symbol_notional: Option<Amount>,
+    /// What all positions and open buy orders may be worth, in quote asset. None: not judged.
+    pub max_total_notional: Option<Amount>,
+    /// Share of all that is at stake that may be in one symbol, once that is worth more than
+    /// `concentration_from`. None: not judged.
+    pub max_concentration: Option<Rate>,
+    /// Share of the equity from which on concentration is judged: the first position is always all
+    /// that there is. 0.05
+    pub concentration_from: Rate,
+    /// Share of the equity that the one-day value at risk may be. None: not judged.
+    pub max_var: Option<Rate>,
+    /// Share of the equity that the one-day expected shortfall may be. None: not judged.
+    pub max_expected_shortfall: Option<Rate>,
+    /// The confidence of both. 0.99
+    pub var_confidence: Confidence,
+    /// How old the risk model may be, in milliseconds. 3600000
+    pub risk_model_age_ms_max: u64,
     /// How many times the equity all positions and open buy orders may be worth. 3
     pub max_leverage: Decimal,
     /// What one order may be worth, in quote asset. 10000
@@ -21,6 +43,21 @@ pub struct Limits {
     pub max_daily_loss: Rate,
     /// Share of the day's first equity whose loss is warned of. 0.02
     pub warn_daily_loss: Rate,
+    /// Share of the week's first equity whose loss stops new exposure; weeks begin on Monday, in
+    /// UTC. 0.06
+    pub max_weekly_loss: Rate,
+    /// Share of the highest equity whose loss stops new exposure. 0.15
+    pub max_drawdown: Rate,
+    /// Losing round trips in a row that begin a cool-down. 5
+    pub loss_streak_max: u32,
+    /// How long after the last of them no new exposure is taken, in milliseconds. 3600000
+    pub loss_streak_cooldown_ms: u64,
+    /// Orders that may be sent within `order_rate_window_ms`. 1000
+    pub order_rate_max: u32,
+    /// The window in which orders are counted, in milliseconds. 10000
+    pub order_rate_window_ms: u64,
+    /// Orders that may be open at once. 200
+    pub open_orders_max: u32,
     /// How far from the mid price an order may trade, as a share of it. 0.05
     pub price_band: Rate,
     /// How old the market's prices may be, in milliseconds. 5000
@@ -69,10 +106,26 @@ impl Default for Limits {
             max_position_size: rate(20),
             max_portfolio_risk: rate(150),
             max_correlation: rate(700),
+            max_correlated_exposure: None,
+            max_symbol_notional: None,
+            max_total_notional: None,
+            max_concentration: None,
+            concentration_from: rate(50),
+            max_var: None,
+            max_expected_shortfall: None,
+            var_confidence: Confidence::P99,
+            risk_model_age_ms_max: 3_600_000,
             max_leverage: Decimal::from(3),
             max_order_notional: Amount::new(Decimal::from(10_000)),
             max_daily_loss: rate(30),
             warn_daily_loss: rate(20),
+            max_weekly_loss: rate(60),
+            max_drawdown: rate(150),
+            loss_streak_max: 5,
+            loss_streak_cooldown_ms: 3_600_000,
+            order_rate_max: 1_000,
+            order_rate_window_ms: 10_000,
+            open_orders_max: 200,
             price_band: rate(50),
             price_age_ms_max: 5_000,
             kelly_fraction: rate(250),
@@ -96,37 +149,98 @@ impl Limits {
     /// # Errors
     /// [`LimitError`] with the first field that does not, its value, the rule and an example.
     pub fn validate(&self) -> Result<(), LimitError> {
-        let positive = [
-            ("max_position_size", self.max_position_size, "0.02"),
-            ("max_portfolio_risk", self.max_portfolio_risk, "0.15"),
-            ("max_correlation", self.max_correlation, "0.7"),
-            ("max_daily_loss", self.max_daily_loss, "0.03"),
-            ("warn_daily_loss", self.warn_daily_loss, "0.02"),
-            ("price_band", self.price_band, "0.05"),
-            ("kelly_fraction", self.kelly_fraction, "0.25"),
-            ("kelly_fraction_max", self.kelly_fraction_max, "0.5"),
-        ];
-        for (field, value, example) in positive {
-            ensure(value > Rate::ZERO, field, value, ("more than 0 and at most 1", example))?;
-        }
-        let leverage = self.max_leverage;
-        let allowed = leverage > Decimal::ZERO && leverage <= Decimal::ONE_HUNDRED;
-        ensure(allowed, "max_leverage", leverage, ("more than 0 and at most 100", "3"))?;
-        let notional = self.max_order_notional;
-        let rule = ("more than 0", "10000");
-        ensure(notional > Amount::ZERO, "max_order_notional", notional, rule)?;
-        let age = self.price_age_ms_max;
-        let rule = ("1 to 60000", "5000");
-        ensure((1..=60_000).contains(&age), "price_age_ms_max", age, rule)?;
-        let warn = self.warn_daily_loss;
+        self.validate_shares()?;
+        self.validate_amounts()?;
+        self.validate_counts()?;
         let rule = ("at most max_daily_loss", "0.02");
-        ensure(warn <= self.max_daily_loss, "warn_daily_loss", warn, rule)?;
+        ensure(
+            self.warn_daily_loss <= self.max_daily_loss,
+            "warn_daily_loss",
+            self.warn_daily_loss,
+            rule,
+        )?;
         let position = self.max_position_size;
         let rule = ("at most max_portfolio_risk", "0.02");
         ensure(position <= self.max_portfolio_risk, "max_position_size", position, rule)?;
         let rule = ("at most kelly_fraction_max", "0.25");
         let kelly = self.kelly_fraction;
         ensure(kelly <= self.kelly_fraction_max, "kelly_fraction", kelly, rule)
+    }
+
+    fn validate_shares(&self) -> Result<(), LimitError> {
+        let positive = [
+            ("max_position_size", Some(self.max_position_size), "0.02"),
+            ("max_portfolio_risk", Some(self.max_portfolio_risk), "0.15"),
+            ("max_correlation", Some(self.max_correlation), "0.7"),
+            ("max_correlated_exposure", self.max_correlated_exposure, "0.05"),
+            ("max_concentration", self.max_concentration, "0.4"),
+            ("concentration_from", Some(self.concentration_from), "0.05"),
+            ("max_var", self.max_var, "0.02"),
+            ("max_expected_shortfall", self.max_expected_shortfall, "0.03"),
+            ("max_daily_loss", Some(self.max_daily_loss), "0.03"),
+            ("warn_daily_loss", Some(self.warn_daily_loss), "0.02"),
+            ("max_weekly_loss", Some(self.max_weekly_loss), "0.06"),
+            ("max_drawdown", Some(self.max_drawdown), "0.15"),
+            ("price_band", Some(self.price_band), "0.05"),
+            ("kelly_fraction", Some(self.kelly_fraction), "0.25"),
+            ("kelly_fraction_max", Some(self.kelly_fraction_max), "0.5"),
+        ];
+        for (field, value, example) in positive {
+            let Some(value) = value else { continue };
+            ensure(value > Rate::ZERO, field, value, ("more than 0 and at most 1", example))?;
+        }
+        Ok(())
+    }
+
+    fn validate_amounts(&self) -> Result<(), LimitError> {
+        let leverage = self.max_leverage;
+        let allowed = leverage > Decimal::ZERO && leverage <= Decimal::ONE_HUNDRED;
+        ensure(allowed, "max_leverage", leverage, ("more than 0 and at most 100", "3"))?;
+        let positive = [
+            ("max_order_notional", Some(self.max_order_notional), "10000"),
+            ("max_symbol_notional", self.max_symbol_notional, "50000"),
+            ("max_total_notional", self.max_total_notional, "200000"),
+        ];
+        for (field, value, example) in positive {
+            let Some(value) = value else { continue };
+            ensure(value > Amount::ZERO, field, value, ("more than 0", example))?;
+        }
+        Ok(())
+    }
+
+    fn validate_counts(&self) -> Result<(), LimitError> {
+        const HOUR: (&str, &str) = ("1000 to 604800000", "3600000");
+        let within = [
+            ("price_age_ms_max", self.price_age_ms_max, 1..=60_000, ("1 to 60000", "5000")),
+            ("risk_model_age_ms_max", self.risk_model_age_ms_max, 1_000..=604_800_000, HOUR),
+            ("loss_streak_max", self.loss_streak_max.into(), 1..=1_000_000, ("1 to 1000000", "5")),
+            ("loss_streak_cooldown_ms", self.loss_streak_cooldown_ms, 1_000..=604_800_000, HOUR),
+            (
+                "order_rate_max",
+                self.order_rate_max.into(),
+                1..=u64::from(OrderRate::ORDERS_MAX),
+                ("1 to 100000", "1000"),
+            ),
+            (
+                "order_rate_window_ms",
+                self.order_rate_window_ms,
+                100..=3_600_000,
+                ("100 to 3600000", "10000"),
+            ),
+            ("open_orders_max", self.open_orders_max.into(), 1..=10_000, ("1 to 10000", "200")),
+        ];
+        for (field, value, allowed, rule) in within {
+            ensure(allowed.contains(&value), field, value, rule)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a limit is set that cannot be judged without a risk model.
+    #[must_use]
+    pub const fn needs_model(&self) -> bool {
+        self.max_var.is_some()
+            || self.max_expected_shortfall.is_some()
+            || self.max_correlated_exposure.is_some()
     }
 
     /// What a loss of this share of the day's first equity means.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use agent::{Effect, Run, ToolDef};
 use domain::{Amount, Asset, Decimal, Overflow, Rate};
 use futures_util::FutureExt;
-use risk::{DayLossLevel, Limits};
+use risk::{BreakerRules, DayLossLevel, Limits, Phase, Standing, TripCode, limit_values};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::money::{AmountText, TimeText};
@@ -20,9 +20,9 @@ pub(super) const TOOL: ToolDef<Exchange> = ToolDef {
     name: "get_account",
     title: "Account",
     description: "Gives balances (free, locked, total), positions with average cost and profit, \
-                  equity in USDT at mid prices, the day's loss since its first equity in UTC, \
-                  exposure, and each limit with how much of it is used. What cannot be valued now is \
-                  left out, never guessed.",
+                  equity in USDT at mid prices, losses of the day and the week, drawdown, the \
+                  trading breaker, exposure, and each limit with how much of it is used. What cannot \
+                  be valued now is left out.",
     effect: Effect::Reads,
     open_world: true,
     input: schema::input_of::<Params>,
@@ -60,6 +60,8 @@ struct Account {
     /// The day's loss; absent until the account could be valued once and while it cannot be.
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<DayView>,
+    /// What else the gate asks about the account before new exposure.
+    conduct: ConductView,
     /// What all positions are worth, in USDT; absent while something at stake has no price.
     #[serde(skip_serializing_if = "Option::is_none")]
     exposure: Option<AmountText>,
@@ -68,7 +70,7 @@ struct Account {
     open_buys: Option<AmountText>,
     /// Each limit on size with how much of it is used; empty while the equity is not known.
     limits_used: Vec<LimitUsed>,
-    /// The limits as they are configured.
+    /// The limits as they are configured; one that is not there is not set.
     limits: BTreeMap<String, String>,
 }
 
@@ -98,6 +100,26 @@ struct DayView {
     level: &'static str,
 }
 
+/// What the account has done and suffered lately.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ConductView {
+    /// Loss since the week's first equity, as a share of it; absent while it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    week_loss_share: Option<AmountText>,
+    /// Loss since the highest equity, as a share of it; absent while it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drawdown: Option<AmountText>,
+    /// Losing round trips in a row.
+    losing_streak: u32,
+    /// Orders sent within the window of order_rate_max.
+    orders_in_window: u32,
+    /// The trading breaker: closed, half_open, open, needs_person, missing or unreadable.
+    breaker: &'static str,
+    /// What tripped it; absent while it is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breaker_code: Option<&'static str>,
+}
+
 /// How much of a limit is used.
 #[derive(Debug, Serialize, JsonSchema)]
 struct LimitUsed {
@@ -122,7 +144,9 @@ async fn get_account(exchange: &Exchange, params: Params) -> Result<Account, Fai
     let prices = desk.prices(&symbols).await;
     let equity = desk.value(&mut books, &prices).await;
     let equity = equity.map_err(|error| Failure::unavailable(error.to_string()))?;
-    account(&desk, &books, &prices, equity).map_err(|overflow| {
+    let phase = desk.breaker().await.phase(desk.clock.now());
+    let conduct = conduct(&desk.standing(&books, equity), &phase);
+    account(&desk, &books, &prices, (equity, conduct)).map_err(|overflow| {
         tracing::error!(%overflow, "a sum of the account cannot be held");
         Failure::unavailable(format!("a sum of the account cannot be held: {overflow}"))
     })
@@ -132,7 +156,7 @@ fn account(
     desk: &Desk,
     books: &Books,
     prices: &Prices,
-    equity: Option<Amount>,
+    (equity, conduct): (Option<Amount>, ConductView),
 ) -> Result<Account, Overflow> {
     let first = books.symbols_at_stake().into_iter().next();
     let whole = first.map(|symbol| books.exposure(&symbol, prices, None));
@@ -154,10 +178,11 @@ fn account(
         equity: equity.map(AmountText),
         equity_asset: desk.quote.to_string(),
         day: day(&desk.limits, books, equity)?,
+        conduct,
         exposure: value.map(AmountText),
         open_buys: open_buys.map(AmountText),
         limits_used,
-        limits: configured(&desk.limits),
+        limits: configured(&desk.limits, &desk.breaker_rules),
     })
 }
 
@@ -193,6 +218,25 @@ fn day(
         loss_share: rounded(share),
         level,
     }))
+}
+
+fn conduct(standing: &Standing, phase: &Phase) -> ConductView {
+    let (breaker, code) = match phase {
+        Phase::Closed => ("closed", None),
+        Phase::HalfOpen { code, .. } => ("half_open", Some(*code)),
+        Phase::Open { code, .. } => ("open", Some(*code)),
+        Phase::NeedsPerson { code, .. } => ("needs_person", Some(*code)),
+        Phase::Missing => ("missing", None),
+        Phase::Unreadable { .. } => ("unreadable", None),
+    };
+    ConductView {
+        week_loss_share: standing.week_loss.map(rounded),
+        drawdown: standing.drawdown.map(rounded),
+        losing_streak: standing.streak.losses(),
+        orders_in_window: standing.orders_in_window,
+        breaker,
+        breaker_code: code.map(TripCode::name),
+    }
 }
 
 /// What counts under each limit on size, as the gate counts it.
@@ -235,16 +279,7 @@ fn rounded(share: Decimal) -> AmountText {
     AmountText(Amount::new(share.round_dp(SHARE_PLACES)))
 }
 
-fn configured(limits: &Limits) -> BTreeMap<String, String> {
-    let listed: [(&str, String); 8] = [
-        ("max_position_size", limits.max_position_size.to_string()),
-        ("max_portfolio_risk", limits.max_portfolio_risk.to_string()),
-        ("max_leverage", limits.max_leverage.to_string()),
-        ("max_order_notional", limits.max_order_notional.to_string()),
-        ("max_daily_loss", limits.max_daily_loss.to_string()),
-        ("warn_daily_loss", limits.warn_daily_loss.to_string()),
-        ("price_band", limits.price_band.to_string()),
-        ("price_age_ms_max", limits.price_age_ms_max.to_string()),
-    ];
-    listed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+fn configured(limits: &Limits, breaker: &BreakerRules) -> BTreeMap<String, String> {
+    let listed = limit_values(limits, breaker).into_iter();
+    listed.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

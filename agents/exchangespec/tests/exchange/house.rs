@@ -37,7 +37,20 @@ pub(crate) fn config(flags: &[(String, String)]) -> Config {
 impl House {
     /// With the house's own limits on the simulated market, and what `set` says instead.
     pub(crate) async fn new(set: &[(&str, &str)]) -> Self {
-        Self::on(sim(), set).await
+        let house = Self::on(sim(), set).await;
+        house.priced().await;
+        house
+    }
+
+    /// Waits until every symbol of the simulated market has a price: an instance serves as soon as
+    /// one of them has.
+    pub(crate) async fn priced(&self) {
+        for symbol in ["BTCUSDT", "ETHUSDT", "SOLUSDT"] {
+            let args = with_exchange(json!({ "symbol": symbol, "depth": 1 }));
+            while self.ask("get_orderbook", args.clone()).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
     }
 
     /// The same on another market.

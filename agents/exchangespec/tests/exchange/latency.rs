@@ -9,7 +9,7 @@ use crate::house::{House, market, with_exchange};
 
 #[tokio::test]
 async fn the_agent_reports_how_long_orders_took() {
-    let house = House::new(&[]).await;
+    let house = House::new(&[("limits.loss_streak_max", "1000")]).await;
     let mut took: Vec<Duration> = Vec::new();
     for turn in 0..100 {
         let side = if turn % 2 == 0 { "buy" } else { "sell" };

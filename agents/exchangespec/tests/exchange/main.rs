@@ -1,6 +1,8 @@
 //! The agent as its callers meet it: over a bus, on a real journal.
 
 #[cfg(test)]
+mod conduct;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod halt;

@@ -37,6 +37,8 @@ impl Program {
         });
         let child = Command::new(env!("CARGO_BIN_EXE_exchangespec-agent"))
             .envs(account)
+            // What is sold at random loses as often as not.
+            .env("BOT4_LIMITS_LOSS_STREAK_MAX", "1000000")
             .args(["--redis", &redis.url(), "--database", database, "--listen", &listen])
             .arg("--state")
             .arg(state)

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use domain::{Amount, CommandId, Instrument, NewOrder, Price, Side, Symbol, Timestamp};
+use domain::{Amount, CommandId, Decimal, Instrument, NewOrder, Price, Side, Symbol, Timestamp};
 use orders::Order;
-use risk::{Context, Exposure, Halt, Limits, Market};
+use risk::{
+    Breaker, BreakerState, Context, Exposure, Halt, Limits, LossStreak, Market, PortfolioRisk,
+    RiskModel, Standing,
+};
 
 use crate::Error;
 use crate::cpu::least_ns;
@@ -22,11 +25,14 @@ struct House {
     marks: BTreeMap<Symbol, Price>,
     open: Vec<Order>,
     order: NewOrder,
+    /// How the fifty symbols vary together.
+    model: RiskModel,
 }
 
 /// The rows.
 pub(crate) fn benchmark() -> Result<Benchmark, Error> {
     let (of_floor, of_exposure, of_check) = (House::new()?, House::new()?, House::new()?);
+    let (of_portfolio, of_var) = (House::new()?, House::new()?);
     let rows = vec![
         Row {
             name: "floor",
@@ -52,8 +58,33 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
             what: "risk::check of a limit order against that exposure, and the copy of the order",
             measure: Box::new(move || {
                 let exposure = of_check.exposure()?;
-                of_check.check(&exposure)?;
-                let cost = least_ns(|| drop(black_box(black_box(&of_check).check(&exposure))));
+                let limits = Limits::default();
+                of_check.check(&exposure, &limits, None)?;
+                let cost = least_ns(|| {
+                    drop(black_box(black_box(&of_check).check(&exposure, &limits, None)));
+                });
+                Ok(Figures::from([("cpu_ns", cost)]))
+            }),
+        },
+        Row {
+            name: "portfolio",
+            what: "the risk of the whole portfolio from a model of fifty symbols, from scratch",
+            measure: Box::new(move || {
+                of_portfolio.portfolio()?;
+                let cost = least_ns(|| drop(black_box(black_box(&of_portfolio).portfolio())));
+                Ok(Figures::from([("cpu_ns", cost)]))
+            }),
+        },
+        Row {
+            name: "check_var",
+            what: "risk::check with value at risk, expected shortfall, one bet and concentration",
+            measure: Box::new(move || {
+                let exposure = of_var.exposure()?;
+                let (limits, portfolio) = (House::limits_of_the_tail()?, of_var.portfolio()?);
+                of_var.check(&exposure, &limits, Some(&portfolio))?;
+                let cost = least_ns(|| {
+                    drop(black_box(black_box(&of_var).check(&exposure, &limits, Some(&portfolio))));
+                });
                 Ok(Figures::from([("cpu_ns", cost)]))
             }),
         },
@@ -90,7 +121,32 @@ impl House {
             filters: domain::Filters::default(),
         };
         let market = Market::try_new("99.99".parse()?, "100.01".parse()?, now)?;
-        Ok(Self { instrument, market, held, marks, open, order: order(&symbol, "b4-new")? })
+        let order = order(&symbol, "b4-new")?;
+        let symbols: Vec<Symbol> = held.keys().cloned().collect();
+        // Deviations of 4 % a day, correlated by a half.
+        let row =
+            |i: usize| (0..POSITIONS).map(move |j| Decimal::new(if i == j { 16 } else { 8 }, 4));
+        let rows: Vec<Vec<Decimal>> = (0..POSITIONS).map(|i| row(i).collect()).collect();
+        let model = RiskModel::try_new(1, now, &symbols, &rows)?;
+        Ok(Self { instrument, market, held, marks, open, order, model })
+    }
+
+    /// Limits that need the model, none of which the order breaks.
+    fn limits_of_the_tail() -> Result<Limits, Error> {
+        let share = |text: &str| text.parse().map(Some);
+        Ok(Limits {
+            max_var: share("0.02")?,
+            max_expected_shortfall: share("0.03")?,
+            max_correlated_exposure: share("0.1")?,
+            max_concentration: share("0.5")?,
+            concentration_from: "0.001".parse()?,
+            ..Limits::default()
+        })
+    }
+
+    fn portfolio(&self) -> Result<PortfolioRisk<'_>, Error> {
+        let at_stake = Exposure::by_symbol(&self.held, &self.marks, &self.open)?;
+        Ok(PortfolioRisk::try_new(&self.model, at_stake)?)
     }
 
     fn sum(&self) -> Result<Amount, domain::Overflow> {
@@ -104,18 +160,33 @@ impl House {
         Exposure::from_books(&self.order.symbol, &self.held, &self.marks, &self.open)
     }
 
-    fn check(&self, exposure: &Exposure) -> Result<(), risk::Refusal> {
-        let (limits, halt) = (Limits::default(), Halt::Running { version: 1 });
+    fn check(
+        &self,
+        exposure: &Exposure,
+        limits: &Limits,
+        portfolio: Option<&PortfolioRisk<'_>>,
+    ) -> Result<(), risk::Refusal> {
+        let halt = Halt::Running { version: 1 };
+        let breaker = Breaker::Known { version: 1, state: BreakerState::Closed };
+        let standing = Standing {
+            week_loss: Some(Decimal::ZERO),
+            drawdown: Some(Decimal::ZERO),
+            streak: LossStreak::default(),
+            orders_in_window: 0,
+        };
         let context = Context {
-            limits: &limits,
+            limits,
             halt: &halt,
             now: Timestamp::from_unix_millis(0),
             instrument: &self.instrument,
             quote: &self.instrument.quote,
             market: Some(&self.market),
-            equity: Some(Amount::new(domain::Decimal::from(1_000_000))),
-            day_loss: Some(domain::Decimal::ZERO),
+            equity: Some(Amount::new(Decimal::from(1_000_000))),
+            day_loss: Some(Decimal::ZERO),
             exposure,
+            breaker: &breaker,
+            standing: &standing,
+            portfolio,
         };
         risk::check(self.order.clone(), &context).map(drop)
     }
@@ -146,6 +217,12 @@ mod tests {
         assert_eq!(exposure.portfolio_value, house.sum().unwrap());
         assert_eq!(exposure.portfolio_value.to_string(), "6250.625");
         assert_eq!(exposure.portfolio_open_buys_value.to_string(), "9950");
-        assert_eq!(house.check(&exposure), Ok(()));
+        assert_eq!(house.check(&exposure, &Limits::default(), None), Ok(()));
+        let (limits, portfolio) =
+            (House::limits_of_the_tail().unwrap(), house.portfolio().unwrap());
+        assert_eq!(house.check(&exposure, &limits, Some(&portfolio)), Ok(()));
+        let tight = Limits { max_var: "0.0005".parse().ok(), ..limits };
+        let refusal = house.check(&exposure, &tight, Some(&portfolio)).unwrap_err();
+        assert_eq!(refusal.code(), "VALUE_AT_RISK");
     }
 }

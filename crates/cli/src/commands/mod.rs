@@ -1,5 +1,6 @@
 //! One command, one file: each has a `run` that prints and gives the exit code.
 
+pub(crate) mod breaker;
 pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod connect;

@@ -73,6 +73,23 @@ fn a_halt_before_the_first_start_holds() {
 }
 
 #[test]
+fn a_breaker_is_tripped_and_reset_by_a_person_who_says_why() {
+    let state = tempfile::TempDir::new().unwrap();
+    let breaker = |args: &[&str]| {
+        command(BOT4).arg("breaker").args(args).arg("--state").arg(state.path()).output().unwrap()
+    };
+    check(&breaker(&["show"]), 0, "trading: missing");
+    check(&breaker(&["reset", "trading", "--reason", "x"]), 2, "--by");
+    check(&breaker(&["reset", "trading", "--by", " ", "--reason", "x"]), 1, "must name the person");
+    check(&breaker(&["reset", "trading", "--by", "ann", "--reason", " "]), 1, "say why");
+    let reset = ["reset", "trading", "--by", "ann", "--reason", "a new journal"];
+    check(&breaker(&reset), 0, "trading: closed");
+    let trip = ["trip", "trading", "--by", "ann", "--reason", "drill"];
+    check(&breaker(&trip), 0, "trading: needs_person for BY_HAND");
+    check(&breaker(&["show"]), 0, "needs_person by ann: drill");
+}
+
+#[test]
 fn status_and_tools_are_for_people_and_for_programs() {
     let up = Up::start();
     check(&up.bot4(&["status"]), 0, "exchangespec (1 ready)");

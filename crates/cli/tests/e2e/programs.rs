@@ -191,7 +191,7 @@ impl Up {
 }
 
 /// How many tools the generated list has of an agent: what is documented is what is offered.
-pub fn documented_tools(agent: &str) -> usize {
+pub(crate) fn documented_tools(agent: &str) -> usize {
     let heading = format!("### {agent}_");
     include_str!("../../../../docs/tools.md").lines().filter(|l| l.starts_with(&heading)).count()
 }

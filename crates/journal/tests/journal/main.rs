@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod breakers;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod halt;
@@ -10,6 +12,8 @@ mod halt;
 mod opening;
 #[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod peaks;
 #[cfg(test)]
 mod places;
 #[cfg(test)]

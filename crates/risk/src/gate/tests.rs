@@ -3,9 +3,17 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows should fail")]
 
 use super::*;
-use crate::{Exposure, Limits, Passes};
-use domain::{Asset, Instrument, StopLimit, StopRole, TimeInForce, Timestamp, Trigger};
+use crate::{
+    Breaker, BreakerState, Confidence, Exposure, Limits, LossStreak, Passes, PortfolioRisk,
+    RiskModel, Standing, TripCode,
+};
+use domain::{
+    Asset, Instrument, Quantity, Rate, StopLimit, StopRole, TimeInForce, Timestamp, Trigger,
+};
 use proptest::prelude::*;
+
+mod conduct;
+mod sizes;
 
 const NOW_MS: i64 = 1_700_000_000_000;
 
@@ -40,6 +48,10 @@ struct World {
     equity: Option<Amount>,
     day_loss: Option<Decimal>,
     exposure: Exposure,
+    breaker: Breaker,
+    standing: Standing,
+    /// A model and what is at stake by its symbols.
+    model: Option<(RiskModel, Vec<(domain::Symbol, Amount)>)>,
 }
 
 fn world() -> World {
@@ -53,15 +65,34 @@ fn world() -> World {
         equity: Some(amount("100000")),
         day_loss: Some(Decimal::ZERO),
         exposure: Exposure::default(),
+        breaker: Breaker::Known { version: 1, state: BreakerState::Closed },
+        standing: calm(),
+        model: None,
+    }
+}
+
+fn calm() -> Standing {
+    Standing {
+        week_loss: Some(Decimal::ZERO),
+        drawdown: Some(Decimal::ZERO),
+        streak: LossStreak::default(),
+        orders_in_window: 0,
     }
 }
 
 impl World {
     fn check(&self, order: NewOrder) -> Result<Approved<NewOrder>, Refusal> {
-        check(order, &self.context())
+        let portfolio = self.portfolio();
+        check(order, &self.context(portfolio.as_ref()))
     }
 
-    fn context(&self) -> Context<'_> {
+    fn portfolio(&self) -> Option<PortfolioRisk<'_>> {
+        let (model, at_stake) = self.model.as_ref()?;
+        let at_stake = at_stake.iter().map(|(symbol, value)| (symbol, *value));
+        Some(PortfolioRisk::try_new(model, at_stake).unwrap())
+    }
+
+    fn context<'a>(&'a self, portfolio: Option<&'a PortfolioRisk<'a>>) -> Context<'a> {
         Context {
             limits: &self.limits,
             halt: &self.halt,
@@ -72,12 +103,16 @@ impl World {
             equity: self.equity,
             day_loss: self.day_loss,
             exposure: &self.exposure,
+            breaker: &self.breaker,
+            standing: &self.standing,
+            portfolio,
         }
     }
 
     fn check_list(&self, shape: ListShape) -> Result<Approved<NewOrderList>, Refusal> {
         let client_list_id = "b4-list".parse().unwrap();
-        check_list(NewOrderList { client_list_id, shape }, &self.context())
+        let portfolio = self.portfolio();
+        check_list(NewOrderList { client_list_id, shape }, &self.context(portfolio.as_ref()))
     }
 }
 
@@ -361,6 +396,7 @@ fn any_world() -> impl Strategy<Value = World> {
             portfolio_value: position.try_add(others).unwrap(),
             portfolio_open_buys_value: open_buys.try_add(others_open).unwrap(),
             unknown_orders: u32::from(unknown == 0),
+            open_orders: 0,
         };
         let (bid, ask) = (world.instrument.price(bid), world.instrument.price(bid + spread));
         let now = Timestamp::from_unix_millis(NOW_MS);

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use domain::{ClientOrderId, NewOrder, OrderKind, Side, Symbol, TimeInForce, Timestamp};
 use futures_util::{SinkExt, StreamExt};
-use risk::{Approved, Context, Exposure, Halt, Limits, Market};
+use risk::{
+    Approved, Breaker, BreakerState, Context, Exposure, Halt, Limits, LossStreak, Market, Standing,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
@@ -407,6 +409,14 @@ pub(crate) fn approved(order: NewOrder) -> Approved<NewOrder> {
         equity: Some("1000000".parse().unwrap()),
         day_loss: Some(domain::Decimal::ZERO),
         exposure: &Exposure::default(),
+        breaker: &Breaker::Known { version: 1, state: BreakerState::Closed },
+        standing: &Standing {
+            week_loss: Some(domain::Decimal::ZERO),
+            drawdown: Some(domain::Decimal::ZERO),
+            streak: LossStreak::default(),
+            orders_in_window: 0,
+        },
+        portfolio: None,
     };
     risk::check(order, &ctx).unwrap()
 }

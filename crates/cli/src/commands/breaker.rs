@@ -1,0 +1,171 @@
+//! `bot4 breaker`: shows, trips and resets the breakers, written straight into the journal that the
+//! gate reads, so that it works while everything else is down.
+
+use std::process::ExitCode;
+
+use agent::Config;
+use domain::{Clock, Timestamp};
+use journal::{Journal, Trip};
+use risk::{Breaker, BreakerChange, BreakerKind, Person, Phase, TripCode};
+use serde_json::{Value, json};
+use telemetry::SystemClock;
+use wire::money::rfc3339;
+
+use crate::arguments::{BreakerAction, BreakerChangeOptions, BreakerName, Local};
+use crate::output;
+use crate::place::{make_state_dir, state_dir};
+
+/// Changes of each breaker that are shown.
+const CHANGES_SHOWN: u32 = 10;
+
+pub(crate) async fn run(action: BreakerAction, as_json: bool) -> ExitCode {
+    let done = match action {
+        BreakerAction::Show(local) => show(&local).await,
+        BreakerAction::Trip(options) => trip(&options).await,
+        BreakerAction::Reset(options) => reset(&options).await,
+    };
+    match done {
+        Ok(value) => {
+            if as_json {
+                output::print(&value.to_string());
+            } else {
+                say(&value);
+            }
+            ExitCode::SUCCESS
+        }
+        Err(why) => output::fail(&why, as_json),
+    }
+}
+
+async fn show(local: &Local) -> Result<Value, String> {
+    with_journal(local, async |journal, _| {
+        let mut shown = Vec::new();
+        for kind in BreakerKind::ALL {
+            let breaker = journal.read_breaker(kind).await;
+            let changes = journal.breaker_changes(kind, CHANGES_SHOWN).await;
+            let changes = changes.map_err(|error| error.to_string())?;
+            shown.push(view(kind, &breaker, &changes));
+        }
+        Ok(Value::Array(shown))
+    })
+    .await
+}
+
+async fn trip(options: &BreakerChangeOptions) -> Result<Value, String> {
+    let (kind, by) = (kind(options.name), person(options)?);
+    let reason = reason(options)?;
+    with_journal(&options.local, async |journal, config| {
+        let rules = config.breaker_rules().map_err(|error| error.to_string())?;
+        let trip = Trip { kind, code: TripCode::ByHand, by: by.as_str(), reason };
+        let breaker = journal.trip_breaker(trip, &rules, SystemClock.now()).await;
+        let breaker = breaker.map_err(|error| error.to_string())?;
+        Ok(Value::Array(vec![view(kind, &breaker, &[])]))
+    })
+    .await
+}
+
+async fn reset(options: &BreakerChangeOptions) -> Result<Value, String> {
+    let (kind, by) = (kind(options.name), person(options)?);
+    let reason = reason(options)?;
+    with_journal(&options.local, async |journal, _| {
+        let breaker = journal.reset_breaker(kind, &by, reason, SystemClock.now()).await;
+        let breaker = breaker.map_err(|error| error.to_string())?;
+        Ok(Value::Array(vec![view(kind, &breaker, &[])]))
+    })
+    .await
+}
+
+async fn with_journal(
+    local: &Local,
+    act: impl AsyncFnOnce(&Journal, &Config) -> Result<Value, String>,
+) -> Result<Value, String> {
+    let config = Config::load(&local.options.sources()).map_err(|error| error.to_string())?;
+    let dir = state_dir(config.state.dir.as_deref())?;
+    make_state_dir(&dir)?;
+    let address = config.journal_address(&dir).map_err(|error| error.to_string())?;
+    let journal = Journal::open(&address).await.map_err(|error| error.to_string())?;
+    let done = act(&journal, &config).await;
+    journal.close().await;
+    done
+}
+
+const fn kind(name: BreakerName) -> BreakerKind {
+    match name {
+        BreakerName::Trading => BreakerKind::Trading,
+        BreakerName::Tooling => BreakerKind::Tooling,
+    }
+}
+
+fn person(options: &BreakerChangeOptions) -> Result<Person, String> {
+    options.by.parse().map_err(|error| format!("--by {error}"))
+}
+
+fn reason(options: &BreakerChangeOptions) -> Result<&str, String> {
+    let reason = options.reason.trim();
+    if reason.is_empty() {
+        return Err("--reason is empty: say why, for whoever wonders later".to_owned());
+    }
+    Ok(reason)
+}
+
+fn view(kind: BreakerKind, breaker: &Breaker, changes: &[BreakerChange]) -> Value {
+    let now = SystemClock.now();
+    let (state, code, until) = words(&breaker.phase(now));
+    let why = match breaker {
+        Breaker::Unreadable { why } => Some(why.as_str()),
+        Breaker::Known { .. } | Breaker::Missing => None,
+    };
+    let change = |change: &BreakerChange| {
+        let then = Breaker::Known { version: change.version, state: change.state };
+        let (state, code, _) = words(&then.phase(change.at));
+        json!({
+            "version": change.version, "state": state, "code": code.map(TripCode::name),
+            "by": change.by, "reason": change.reason, "at": rfc3339(change.at),
+        })
+    };
+    json!({
+        "breaker": kind.name(),
+        "state": state,
+        "stops": breaker.stops(now),
+        "code": code.map(TripCode::name),
+        "until": until.map(rfc3339),
+        "why": why,
+        "changes": changes.iter().map(change).collect::<Vec<_>>(),
+    })
+}
+
+const fn words(phase: &Phase) -> (&'static str, Option<TripCode>, Option<Timestamp>) {
+    match phase {
+        Phase::Closed => ("closed", None, None),
+        Phase::HalfOpen { code, until } => ("half_open", Some(*code), Some(*until)),
+        Phase::Open { code, until, .. } => ("open", Some(*code), Some(*until)),
+        Phase::NeedsPerson { code, .. } => ("needs_person", Some(*code), None),
+        Phase::Missing => ("missing", None, None),
+        Phase::Unreadable { .. } => ("unreadable", None, None),
+    }
+}
+
+/// The same for people.
+fn say(breakers: &Value) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for breaker in breakers.as_array().into_iter().flatten() {
+        let (name, state) = (text(&breaker["breaker"]), text(&breaker["state"]));
+        let mut line = format!("{name}: {state}");
+        for (key, before) in [("code", " for "), ("until", " until "), ("why", ": ")] {
+            if breaker[key].is_string() {
+                line.push_str(before);
+                line.push_str(&text(&breaker[key]));
+            }
+        }
+        output::print(&line);
+        for change in breaker["changes"].as_array().into_iter().flatten() {
+            output::print(&format!(
+                "  {} {} by {}: {}",
+                text(&change["at"]),
+                text(&change["state"]),
+                text(&change["by"]),
+                text(&change["reason"])
+            ));
+        }
+    }
+}

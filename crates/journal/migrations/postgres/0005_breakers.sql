@@ -1,0 +1,34 @@
+-- The two breakers: one row each, and every state that ever was, which also keeps versions from
+-- repeating should a row be lost.
+CREATE TABLE breakers (
+    name       TEXT NOT NULL PRIMARY KEY,
+    version    BIGINT NOT NULL,
+    state      TEXT NOT NULL,
+    -- Why and since when, and for an open one until when.
+    code       TEXT,
+    since      BIGINT,
+    until      BIGINT,
+    changed_by TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+
+CREATE TABLE breaker_changes (
+    name       TEXT NOT NULL,
+    version    BIGINT NOT NULL,
+    state      TEXT NOT NULL,
+    code       TEXT,
+    since      BIGINT,
+    until      BIGINT,
+    changed_by TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (name, version)
+);
+
+-- The highest equity of an account, moved by what was paid in or taken out since.
+CREATE TABLE peaks (
+    account TEXT NOT NULL PRIMARY KEY,
+    equity  TEXT NOT NULL,
+    at      BIGINT NOT NULL
+);
