@@ -291,7 +291,7 @@ choose_redis_port() {
 
 make_secrets() {
   "$(program bot4)" secrets --dir "$dir/secrets" --agents riskquant,exchangespec \
-    --journal exchangespec --paper exchangespec --redis "127.0.0.1:$1" >/dev/null || die "the secrets in $dir/secrets cannot be made"
+    --journal exchangespec --paper exchangespec --ask riskquant=exchangespec --redis "127.0.0.1:$1" >/dev/null || die "the secrets in $dir/secrets cannot be made"
 }
 
 start_redis() {

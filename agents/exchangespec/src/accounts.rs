@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use agent::{Environment, OpenError, Opened, Status};
+use agent::{Environment, LiveLimits, OpenError, Opened, Status};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use journal::{Journal, Ownership};
-use risk::{BreakerRules, Halt, Limits};
+use risk::Halt;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -56,8 +56,7 @@ struct Shared {
     agent: AgentName,
     journal: Journal,
     plans: Vec<AccountPlan>,
-    limits: Limits,
-    breaker_rules: BreakerRules,
+    live: Arc<LiveLimits>,
     seats: Mutex<BTreeMap<String, Seat>>,
     /// Without a shared bus: what was asked of each address by this process.
     budgets: Mutex<BTreeMap<String, Arc<LocalBudget>>>,
@@ -91,8 +90,8 @@ struct Right {
 pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, OpenError> {
     let failed = |error: &dyn std::fmt::Display| OpenError(error.to_string());
     let config = Arc::clone(&environment.config);
-    let limits = config.limits().map_err(|error| failed(&error))?;
-    let breaker_rules = config.breaker_rules().map_err(|error| failed(&error))?;
+    config.limits().map_err(|error| failed(&error))?;
+    config.breaker_rules().map_err(|error| failed(&error))?;
     let plans = plans(&config)?;
     let state_dir = &environment.state_dir;
     if config.journal().map_err(|error| failed(&error))?.is_none() {
@@ -112,19 +111,21 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
     };
     let started = started.boxed().await;
     started.map_err(|error| failed(&error))?;
+    let live = LiveLimits::open(&config.limits, &journal, crate::NAME, now).boxed().await;
+    let live = Arc::new(live.map_err(|error| failed(&error))?);
     let not_yet = || Seat::Standby { why: "the account was not opened yet".to_owned() };
     let shared = Arc::new(Shared {
         agent: crate::NAME.parse().expect("invariant: the agent has a legal name"),
         journal: journal.clone(),
         seats: Mutex::new(plans.iter().map(|plan| (plan.name.clone(), not_yet())).collect()),
         plans,
-        limits,
-        breaker_rules,
+        live,
         budgets: Mutex::default(),
         tasks: TaskTracker::new(),
         environment,
     });
     let stop = CancellationToken::new();
+    shared.tasks.spawn(Arc::clone(&shared.live).follow(stop.clone()));
     let (tried, mut tries) = mpsc::channel(shared.plans.len());
     for at in 0..shared.plans.len() {
         shared.tasks.spawn(Arc::clone(&shared).care(at, tried.clone(), stop.clone()));
@@ -163,6 +164,21 @@ impl Exchange {
                 Err(Failure::invalid("exchange", json!(name), &rule, json!(names.first())))
             }
         }
+    }
+
+    /// The limits in force.
+    pub(crate) fn limits(&self) -> &LiveLimits {
+        &self.shared.live
+    }
+
+    /// The record.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// The time.
+    pub(crate) fn clock(&self) -> &dyn domain::Clock {
+        &*self.shared.environment.clock
     }
 
     /// The names of all accounts.
@@ -483,8 +499,7 @@ impl Shared {
             name: plan.name.clone(),
             venue,
             journal: self.journal.clone(),
-            limits: self.limits.clone(),
-            breaker_rules: self.breaker_rules.clone(),
+            live: Arc::clone(&self.live),
             lease: Arc::clone(lease),
             halt_age_max: plan.halt_age_max,
             arrival_max: plan.arrival_max(),
@@ -494,10 +509,7 @@ impl Shared {
         let desk = Arc::new(Desk::new(parts, books, environment));
         let sent = desk.count_orders().await?;
         desk.books().await.rate = sent;
-        if desk.limits.needs_model() {
-            let (desk, symbols) = (Arc::clone(&desk), plan.symbols.clone());
-            self.tasks.spawn(risk_model::keep(desk, symbols, stop.clone()));
-        }
+        self.tasks.spawn(risk_model::keep(Arc::clone(&desk), plan.symbols.clone(), stop.clone()));
         self.tasks.spawn(reports::take_in(Arc::clone(&desk), reports, stop.clone()));
         for symbol in &plan.symbols {
             desk.venue.watch(symbol.clone()).await.map_err(|error| error.to_string())?;

@@ -51,7 +51,7 @@ impl Desk {
         let back = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
         let since = domain::Timestamp::from_unix_nanos(now.unix_nanos().saturating_sub(back));
         let filter = OrderFilter { since: Some(since), ..OrderFilter::default() };
-        let limit = self.limits.order_rate_max;
+        let limit = self.limits().limits.order_rate_max;
         let orders = self.journal.load_orders(&self.name, &filter, limit).await;
         let mut times: Vec<_> = orders
             .map_err(|error| error.to_string())?
@@ -64,8 +64,8 @@ impl Desk {
         Ok(rate)
     }
 
-    pub(crate) const fn order_window(&self) -> Duration {
-        Duration::from_millis(self.limits.order_rate_window_ms)
+    pub(crate) fn order_window(&self) -> Duration {
+        Duration::from_millis(self.limits().limits.order_rate_window_ms)
     }
 
     /// What the account has done and suffered lately.
@@ -103,10 +103,11 @@ impl Desk {
     /// is tripped.
     pub(crate) async fn outcome(&self, has_failed: bool) {
         let now = self.clock.now();
+        let rules = self.limits();
         let too_many = {
             let mut guard = self.guard();
             guard.outcomes.tell(now, has_failed);
-            if has_failed { guard.outcomes.too_many(&self.breaker_rules, now) } else { None }
+            if has_failed { guard.outcomes.too_many(&rules.breaker_rules, now) } else { None }
         };
         let Some((failed, all)) = too_many else { return };
         let reason = format!("{}: {failed} of the latest {all} orders failed", self.name);
@@ -131,7 +132,7 @@ impl Desk {
                 Err(error) => tracing::warn!(%error, "the highest equity is not on record"),
             }
         }
-        let limits = &self.limits;
+        let limits = &self.limits().limits;
         let stops = day_loss.is_some_and(|loss| limits.day_loss_level(loss) == DayLossLevel::Stop);
         let is_over = |loss: Option<domain::Decimal>, max: domain::Rate| {
             loss.filter(|loss| *loss >= max.decimal())
@@ -187,7 +188,8 @@ impl Desk {
     async fn trip(&self, code: TripCode, reason: &str) -> bool {
         let trip = Trip { kind: BreakerKind::Trading, code, by: crate::NAME, reason };
         tracing::error!(%code, reason, "the trading breaker is tripped");
-        match self.journal.trip_breaker(trip, &self.breaker_rules, self.clock.now()).await {
+        match self.journal.trip_breaker(trip, &self.limits().breaker_rules, self.clock.now()).await
+        {
             Ok(breaker) => {
                 let mut guard = self.guard();
                 guard.breaker = breaker;

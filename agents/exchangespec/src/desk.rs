@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use agent::Environment;
+use agent::{Environment, LimitSet, LiveLimits};
 use bus::Publisher;
 use domain::{Asset, ClientOrderId, Clock, Fill, Symbol, Timestamp};
 use journal::{Journal, JournalError, News, Sender};
 use ledger::DayBook;
 use orders::{Applied, Order, OrderEvent, OrderState};
-use risk::{BreakerRules, Limits, Market, RiskModel};
+use risk::{Market, RiskModel};
 use serde_json::value::to_raw_value;
 use telemetry::Metrics;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
@@ -52,8 +52,7 @@ pub(crate) struct Desk {
     pub(crate) journal: Journal,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
-    pub(crate) limits: Limits,
-    pub(crate) breaker_rules: BreakerRules,
+    pub(crate) live: Arc<LiveLimits>,
     guard: StdMutex<Guard>,
     model: StdMutex<Option<Arc<RiskModel>>>,
     /// What the account is valued in.
@@ -89,8 +88,7 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) venue: Arc<dyn Venue>,
     pub(crate) journal: Journal,
-    pub(crate) limits: Limits,
-    pub(crate) breaker_rules: BreakerRules,
+    pub(crate) live: Arc<LiveLimits>,
     pub(crate) lease: Arc<Lease>,
     pub(crate) halt_age_max: Duration,
     pub(crate) arrival_max: Duration,
@@ -110,8 +108,7 @@ impl Desk {
             journal: parts.journal,
             clock: Arc::clone(&environment.clock),
             metrics: environment.metrics.clone(),
-            limits: parts.limits,
-            breaker_rules: parts.breaker_rules,
+            live: parts.live,
             guard: StdMutex::default(),
             model: StdMutex::default(),
             quote: quote(),
@@ -136,6 +133,11 @@ impl Desk {
 
     pub(crate) async fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().await
+    }
+
+    /// The limits as they were read last.
+    pub(crate) fn limits(&self) -> Arc<LimitSet> {
+        self.live.latest().0
     }
 
     /// Who this desk is when it records what it sends.
@@ -169,8 +171,10 @@ impl Desk {
         self.model.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_model(&self, model: RiskModel) {
-        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(model));
+    pub(crate) fn set_model(&self, model: RiskModel) -> Arc<RiskModel> {
+        let model = Arc::new(model);
+        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&model));
+        model
     }
 
     /// What is being recorded.
@@ -309,7 +313,7 @@ impl Desk {
         prices: &Prices,
     ) -> Result<Option<domain::Amount>, JournalError> {
         let now = self.clock.now();
-        let Some(equity) = books.equity(prices, now, self.limits.price_age_ms_max) else {
+        let Some(equity) = books.equity(prices, now, self.limits().limits.price_age_ms_max) else {
             return Ok(None);
         };
         if books.day.is_none_or(|day| now.unix_day() > day.unix_day()) {

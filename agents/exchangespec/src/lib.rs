@@ -25,12 +25,14 @@ mod listed;
 mod orphans;
 mod place;
 mod plan;
+mod questions;
 mod reconcile;
 mod recording;
 mod refusals;
 mod reports;
 mod risk_model;
 mod routing;
+mod situation;
 mod tools;
 mod views;
 
@@ -51,6 +53,7 @@ pub const DEFINITION: Definition<Exchange> = Definition {
     version: env!("CARGO_PKG_VERSION"),
     port: 8083,
     tools: tools::TOOLS,
+    questions: questions::QUESTIONS,
     open,
 };
 

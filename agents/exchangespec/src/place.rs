@@ -333,24 +333,14 @@ impl Desk {
         let symbol = wish.orders().first().map(|order| order.symbol.clone());
         let symbol = symbol.ok_or_else(|| Failure::unavailable("nothing was asked for"))?;
         let listed = books.instrument(&symbol).cloned().ok_or_else(|| not_listed(self, &symbol))?;
-        let mut at_stake = books.symbols_at_stake();
-        at_stake.push(symbol.clone());
-        let prices = self.prices(&at_stake).await;
-        let market = prices.get(&symbol);
-        for order in wish.orders() {
-            check_filters(order, &listed, market)?;
-        }
         let replaced = wish.replaces().cloned();
-        let equity = self.value(&mut books, &prices).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the day cannot be opened");
-            None
-        });
-        let (exposure, complete) = books.exposure(&symbol, &prices, replaced.as_ref());
-        let equity = equity.filter(|_| complete);
-        let (breaker, standing) = (self.breaker().await, self.standing(&books, equity));
-        let model = if self.limits.needs_model() { self.model() } else { None };
+        let situation = self.situation(&mut books, listed, replaced.as_ref()).await;
+        for order in wish.orders() {
+            check_filters(order, &situation.listed, situation.market())?;
+        }
+        let model = situation.model.as_ref();
         let portfolio =
-            model.as_ref().and_then(|model| books.portfolio(model, &prices, replaced.as_ref()));
+            model.and_then(|model| books.portfolio(model, &situation.prices, replaced.as_ref()));
         if cancel.is_cancelled() {
             return Err(given_up());
         }
@@ -358,20 +348,7 @@ impl Desk {
         let orders = sent(&wish, cause.command, now);
         let mut approved = None;
         let decision = |halt: &Halt| {
-            let context = Context {
-                limits: &self.limits,
-                halt,
-                now,
-                instrument: &listed,
-                quote: &self.quote,
-                market,
-                equity,
-                day_loss: equity.and_then(|equity| books.day?.loss_share(equity)),
-                exposure: &exposure,
-                breaker: &breaker,
-                standing: &standing,
-                portfolio: portfolio.as_ref(),
-            };
+            let context = situation.context(&self.quote, halt, now, portfolio.as_ref());
             approved = Some(wish.clone().check(&context).map_err(|r| refusals::of_risk(&r))?);
             Ok(orders.clone())
         };
@@ -558,7 +535,7 @@ fn sent<W: Wish>(wish: &W, command: &CommandId, now: domain::Timestamp) -> Vec<O
     wish.orders().iter().map(order).collect()
 }
 
-fn check_filters(
+pub(crate) fn check_filters(
     order: &NewOrder,
     listed: &Instrument,
     market: Option<&risk::Market>,

@@ -68,6 +68,9 @@ fn numbers(refusal: &Refusal) -> Vec<(&'static str, Value)> {
         Refusal::StalePrice { age_ms, age_ms_max } => {
             limit("price_age_ms_max", age_ms.to_string(), age_ms_max.to_string())
         }
+        Refusal::LimitsStale { age_ms, age_ms_max } => {
+            limit("limits_age_ms_max", age_ms.to_string(), age_ms_max.to_string())
+        }
         Refusal::PriceBand { price, mid, .. } => vec![
             ("limit", json!("price_band")),
             ("value", json!(price.to_string())),

@@ -24,33 +24,41 @@ const HOURS: usize = 504;
 /// Returns that a model must have at least.
 const RETURNS_MIN: usize = 48;
 const HOURS_A_DAY: f64 = 24.0;
+/// How soon it is seen that a limit needs a model since now.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait after a model could not be made.
 const RETRY: Duration = Duration::from_secs(60);
 
-/// Keeps the desk's model fresh until the desk ends.
+/// Keeps the desk's model fresh until the desk ends, as long as a limit needs one.
 pub(crate) async fn keep(desk: Arc<Desk>, symbols: Vec<Symbol>, stop: CancellationToken) {
-    let every = Duration::from_millis(desk.limits.risk_model_age_ms_max) / 4;
-    let mut version = 0;
     loop {
-        let at_stake = desk.books().await.symbols_at_stake();
-        let all: BTreeSet<Symbol> = symbols.iter().cloned().chain(at_stake).collect();
-        let all: Vec<Symbol> = all.into_iter().collect();
-        let pause = match make(&desk, &all, version + 1).await {
-            Ok(model) => {
-                version += 1;
-                desk.set_model(model);
-                every
-            }
-            Err(why) => {
-                tracing::warn!(why, "no risk model could be made");
-                RETRY.min(every)
-            }
+        let limits = Arc::clone(&desk.limits());
+        let every = Duration::from_millis(limits.limits.risk_model_age_ms_max) / 4;
+        let pause = if !limits.limits.needs_model() {
+            LOOK_EVERY
+        } else if let Err(why) = renew(&desk, &symbols).await {
+            tracing::warn!(why, "no risk model could be made");
+            RETRY.min(every)
+        } else {
+            every
         };
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Makes the desk a model of these symbols and of all that it has at stake.
+///
+/// # Errors
+/// Why none could be made; the desk keeps the one that it has.
+pub(crate) async fn renew(desk: &Desk, symbols: &[Symbol]) -> Result<Arc<RiskModel>, String> {
+    let at_stake = desk.books().await.symbols_at_stake();
+    let all: BTreeSet<Symbol> = symbols.iter().cloned().chain(at_stake).collect();
+    let all: Vec<Symbol> = all.into_iter().collect();
+    let version = desk.model().map_or(0, |model| model.version()) + 1;
+    Ok(desk.set_model(make(desk, &all, version).await?))
 }
 
 async fn make(desk: &Desk, symbols: &[Symbol], version: u64) -> Result<RiskModel, String> {

@@ -99,7 +99,7 @@ async fn read(desk: &Arc<Desk>, symbol: &Symbol, bips_per_ms: Amount) -> Result<
     let book = desk.venue.book(symbol.clone(), LEVELS_MAX).await;
     let book = book.map_err(|error| error.to_string())?;
     let age_ms = desk.clock.now().since(book.as_of).as_millis();
-    let age_ms_max = desk.limits.price_age_ms_max;
+    let age_ms_max = desk.limits().limits.price_age_ms_max;
     if age_ms > u128::from(age_ms_max) {
         return Err(format!("its book is {age_ms} ms old and may be {age_ms_max} ms"));
     }

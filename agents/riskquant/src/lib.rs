@@ -32,6 +32,7 @@ pub const DEFINITION: Definition<SizingLimits> = Definition {
     version: env!("CARGO_PKG_VERSION"),
     port: 8081,
     tools: tools::TOOLS,
+    questions: &[],
     open,
 };
 

@@ -81,6 +81,7 @@ const PROBE: Definition<State> = Definition {
     version: "1.2.3",
     port: 0,
     tools: TOOLS,
+    questions: &[],
     open: |_| async { Ok(Opened::new(State::default())) }.boxed(),
 };
 

@@ -28,6 +28,9 @@ pub struct Definition<S: 'static> {
     pub port: u16,
     /// Its tools.
     pub tools: &'static [ToolDef<S>],
+    /// What it answers to other agents only: they are listed nowhere, and whoever may ask them may
+    /// not call its tools.
+    pub questions: &'static [ToolDef<S>],
     /// Opens its state.
     pub open: fn(Environment) -> BoxFuture<'static, Result<Opened<S>, OpenError>>,
 }

@@ -21,6 +21,7 @@ mod effects;
 mod front;
 mod health_check;
 mod http;
+mod live_limits;
 mod process;
 mod running;
 mod secret;
@@ -37,6 +38,7 @@ pub use config::{
 pub use definition::{Definition, Environment, OpenError, Opened};
 pub use health_check::{Answer as HttpAnswer, get as http_get};
 pub use http::{Listening, ServeError, bind_address, failure_response, serve as serve_http};
+pub use live_limits::{Changed, Changer, LimitInForce, LimitSet, LiveLimits, LiveLimitsError};
 pub use process::{Options, health, main, print_metrics};
 pub use running::{Host, Running, StartError, start};
 pub use secret::{Secret, SecretError, load_or_make_token};

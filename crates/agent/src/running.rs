@@ -114,6 +114,7 @@ pub async fn start<S: Send + Sync>(
         agent: agent.clone(),
         instance: instance.clone(),
         table: ToolTable::new(definition.tools),
+        questions: ToolTable::new(definition.questions),
         state: opened.state,
         effects: Effects::new(opened.commands),
         clock,

@@ -28,6 +28,7 @@ pub(crate) struct Shell<S: 'static> {
     pub(crate) agent: AgentName,
     pub(crate) instance: InstanceId,
     pub(crate) table: ToolTable<S>,
+    pub(crate) questions: ToolTable<S>,
     pub(crate) state: Arc<S>,
     pub(crate) effects: Effects,
     pub(crate) clock: Arc<dyn Clock>,
@@ -51,7 +52,25 @@ impl<S: Send + Sync> Handler for Shell<S> {
         self.table.hash().to_owned()
     }
 
+    fn has_questions(&self) -> bool {
+        !self.questions.infos().is_empty()
+    }
+
+    fn question(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
+        self.serve(call, |shell| &shell.questions)
+    }
+
     fn execute(self: Arc<Self>, call: Call) -> BoxFuture<'static, Answer> {
+        self.serve(call, |shell| &shell.table)
+    }
+}
+
+impl<S: Send + Sync> Shell<S> {
+    fn serve(
+        self: Arc<Self>,
+        call: Call,
+        table: fn(&Self) -> &ToolTable<S>,
+    ) -> BoxFuture<'static, Answer> {
         let trace = call.meta.traceparent.clone().unwrap_or_else(Traceparent::random);
         let span = tracing::info_span!(
             "call",
@@ -63,18 +82,16 @@ impl<S: Send + Sync> Handler for Shell<S> {
         async move {
             let (tool, started) = (call.tool.clone(), Instant::now());
             let _counted = Counted::new(&self);
-            let answer = self.answer(call).await;
+            let answer = self.answer(table(&self), call).await;
             self.account(&tool, &answer, started.elapsed());
             answer
         }
         .instrument(span)
         .boxed()
     }
-}
 
-impl<S: Send + Sync> Shell<S> {
-    async fn answer(self: &Arc<Self>, call: Call) -> Answer {
-        let entry = self.table.get(&call.tool)?;
+    async fn answer(self: &Arc<Self>, table: &ToolTable<S>, call: Call) -> Answer {
+        let entry = table.get(&call.tool)?;
         let schema = Arc::clone(&entry.input);
         let mut args = Args { text: call.args.into(), schema, checked: None };
         let context = CallContext {
@@ -172,7 +189,8 @@ impl<S: Send + Sync> Shell<S> {
 
     fn account(&self, tool: &ToolName, answer: &Answer, took: Duration) {
         // What is asked for by a wrong name must not make a new label.
-        let label = self.table.get(tool).map_or("unknown", |entry| entry.def.name);
+        let known = self.table.get(tool).or_else(|_| self.questions.get(tool));
+        let label = known.map_or("unknown", |entry| entry.def.name);
         let outcome = answer.as_ref().map_or_else(|failure| failure.code.word(), |_| "ok");
         self.metrics.tool_call(self.agent.as_str(), label, outcome, took);
         match answer {

@@ -64,6 +64,13 @@ struct Waiting {
     stats: Arc<Stats>,
 }
 
+/// Which of its inboxes an instance is asked in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inbox {
+    Tools,
+    Questions,
+}
+
 /// What comes of sending a request to one instance.
 #[derive(Debug)]
 enum Answer {
@@ -140,6 +147,32 @@ impl Client {
         args: Box<RawValue>,
         options: &CallOptions,
     ) -> Result<Box<RawValue>, Failure> {
+        let tool = (Inbox::Tools, tool);
+        self.asked_of_any(agent, tool, args, options).await
+    }
+
+    /// Asks a question that an agent answers to other agents only; otherwise as [`Client::call`].
+    ///
+    /// # Errors
+    /// As for [`Client::call`].
+    pub async fn question(
+        &self,
+        agent: &AgentName,
+        question: &ToolName,
+        args: Box<RawValue>,
+        options: &CallOptions,
+    ) -> Result<Box<RawValue>, Failure> {
+        let question = (Inbox::Questions, question);
+        self.asked_of_any(agent, question, args, options).await
+    }
+
+    async fn asked_of_any(
+        &self,
+        agent: &AgentName,
+        (inbox, tool): (Inbox, &ToolName),
+        args: Box<RawValue>,
+        options: &CallOptions,
+    ) -> Result<Box<RawValue>, Failure> {
         let deadline = Instant::now() + options.timeout;
         let params = ToolExecute {
             agent: agent.clone(),
@@ -156,7 +189,7 @@ impl Client {
                 Err(why) => return Err(last.unwrap_or_else(|| Failure::unavailable(why))),
             };
             let (instance, count) = chosen;
-            let target = Target { agent, instance: &instance, count };
+            let target = Target { agent, instance: &instance, inbox, count };
             match self.ask(&target, Method::ToolExecute, &params, deadline).await {
                 Answer::Response(Err(failure)) if failure.code == wire::Code::Unavailable => {
                     // It did nothing, so another instance may.
@@ -222,7 +255,7 @@ impl Client {
     ) -> Result<Box<RawValue>, Failure> {
         let params = to_raw_value(&Empty { meta: self.plain_meta(timeout) })
             .expect("invariant: it has only text keys");
-        let target = Target { agent, instance, count: Arc::default() };
+        let target = Target { agent, instance, inbox: Inbox::Tools, count: Arc::default() };
         match self.ask(&target, method, &params, Instant::now() + timeout).await {
             Answer::Response(outcome) => outcome,
             Answer::NotSent(error) => Err(Failure::unavailable(error.to_string())),
@@ -249,7 +282,10 @@ impl Client {
         if let Err(answer) = self.waiting.open(id.clone(), sender) {
             return answer;
         }
-        let inbox = topics::inbox(target.agent, target.instance);
+        let inbox = match target.inbox {
+            Inbox::Tools => topics::inbox(target.agent, target.instance),
+            Inbox::Questions => topics::questions(target.agent, target.instance),
+        };
         target.count.fetch_add(1, Ordering::Relaxed);
         let mut asked = Asked {
             client: self,
@@ -327,6 +363,7 @@ impl Client {
 struct Target<'a> {
     agent: &'a AgentName,
     instance: &'a InstanceId,
+    inbox: Inbox,
     count: Arc<AtomicU32>,
 }
 

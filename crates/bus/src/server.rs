@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -62,6 +63,20 @@ pub trait Handler: fmt::Debug + Send + Sync {
     /// Changes whenever the tool list does.
     fn tools_hash(&self) -> String;
 
+    /// Whether other agents may ask it something.
+    fn has_questions(&self) -> bool {
+        false
+    }
+
+    /// Answers a question of another agent: as [`Handler::execute`], for what only agents may ask.
+    fn question(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<Box<RawValue>, Failure>> {
+        async move {
+            let why = "the agent answers no questions of other agents";
+            Err(Failure::invalid("tool", &call.tool, why, json!("ping")))
+        }
+        .boxed()
+    }
+
     /// Runs a tool. After its `cancel` fires the call must end soon: what only reads is dropped,
     /// what acts is brought to a known end.
     fn execute(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<Box<RawValue>, Failure>>;
@@ -83,6 +98,9 @@ pub struct Status {
     pub details: Map<String, Value>,
 }
 
+/// Who runs what is asked: the tools or the questions of the handler.
+type Work = fn(Arc<dyn Handler>, Call) -> BoxFuture<'static, Result<Box<RawValue>, Failure>>;
+
 /// What is answered at once, and to whom; `None` when a task will answer.
 type AnswerNow = Option<(Meta, Result<Box<RawValue>, Failure>)>;
 
@@ -90,7 +108,7 @@ type AnswerNow = Option<(Meta, Result<Box<RawValue>, Failure>)>;
 #[derive(Debug)]
 pub struct Server {
     core: Arc<Core>,
-    inbox: Mutex<Option<Subscription>>,
+    inboxes: Mutex<Vec<Subscription>>,
     heart: CancellationToken,
     beating: TaskTracker,
 }
@@ -127,7 +145,14 @@ impl Server {
         options: ServerOptions,
         status: watch::Receiver<Status>,
     ) -> Result<Self, Failure> {
-        let inbox = topics::inbox(&identity.agent, &identity.instance);
+        let mut open = vec![(
+            topics::inbox(&identity.agent, &identity.instance),
+            <dyn Handler as Handler>::execute as Work,
+        )];
+        if handler.has_questions() {
+            let questions = topics::questions(&identity.agent, &identity.instance);
+            open.push((questions, <dyn Handler as Handler>::question));
+        }
         let core = Arc::new(Core {
             bus: bus.clone(),
             handler,
@@ -140,14 +165,17 @@ impl Server {
             started_unix_ms: bus.clock.now().unix_millis(),
             identity,
         });
-        let asked = Arc::clone(&core);
-        let sink = Arc::new(move |_: &str, payload: Bytes| asked.hear(&payload));
-        let subscription = bus.carrier.subscribe(inbox, sink).await;
-        let subscription = subscription.map_err(|e| Failure::unavailable(e.to_string()))?;
+        let mut inboxes = Vec::with_capacity(open.len());
+        for (inbox, work) in open {
+            let asked = Arc::clone(&core);
+            let sink = Arc::new(move |_: &str, payload: Bytes| asked.hear(&payload, work));
+            let subscription = bus.carrier.subscribe(inbox, sink).await;
+            inboxes.push(subscription.map_err(|e| Failure::unavailable(e.to_string()))?);
+        }
         core.announce().await;
         let (heart, beating) = (CancellationToken::new(), TaskTracker::new());
         beating.spawn(Arc::clone(&core).beat(heart.clone()));
-        Ok(Self { core, inbox: Mutex::new(Some(subscription)), heart, beating })
+        Ok(Self { core, inboxes: Mutex::new(inboxes), heart, beating })
     }
 
     /// Calls that are worked on now.
@@ -178,7 +206,7 @@ impl Server {
         core.leave().await;
         // Only now: a caller whose probe finds no inbox takes its running call for lost. What came
         // meanwhile was answered `unavailable`, and goes elsewhere.
-        drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         finished
     }
 }
@@ -193,7 +221,7 @@ impl Drop for Server {
 // === impl Core ===
 
 impl Core {
-    fn hear(self: &Arc<Self>, payload: &[u8]) {
+    fn hear(self: &Arc<Self>, payload: &[u8], work: Work) {
         let request = match Request::parse(payload) {
             Ok(request) => request,
             Err((id, failure)) => {
@@ -208,7 +236,7 @@ impl Core {
         let id = request.id;
         let params = request.params.as_deref().map_or("{}", RawValue::get);
         let answered = Method::parse(&request.method).and_then(|method| match method {
-            Method::ToolExecute => self.execute(&id, read(params)?),
+            Method::ToolExecute => self.execute(&id, read(params)?, work),
             Method::ToolsList => Ok(Some((read::<Empty>(params)?.meta, Ok(self.handler.tools())))),
             Method::Ping => Ok(Some((read::<Empty>(params)?.meta, Ok(raw(&json!({})))))),
             Method::Cancel => Ok(Some(self.cancel(read(params)?))),
@@ -226,7 +254,12 @@ impl Core {
         }
     }
 
-    fn execute(self: &Arc<Self>, id: &Id, params: ToolExecute) -> Result<AnswerNow, Failure> {
+    fn execute(
+        self: &Arc<Self>,
+        id: &Id,
+        params: ToolExecute,
+        work: Work,
+    ) -> Result<AnswerNow, Failure> {
         let ToolExecute { agent, tool, args, meta } = params;
         if agent != self.identity.agent {
             let me = self.identity.agent.as_str();
@@ -250,7 +283,7 @@ impl Core {
         let left = meta.deadline().since(self.bus.clock.now());
         let deadline = Instant::now() + left;
         let call = Call { id: id.clone(), tool, args, meta, cancel: cancel.clone() };
-        let work = Arc::clone(&self.handler).execute(call);
+        let work = work(Arc::clone(&self.handler), call);
         let this = Arc::clone(self);
         self.calls.spawn(async move {
             let outcome = until(deadline, cancel, work).await;

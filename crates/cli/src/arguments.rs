@@ -54,6 +54,15 @@ pub(crate) enum Command {
     /// Let new orders pass the risk gate again
     #[command(after_help = "Example:\n  bot4 resume")]
     Resume(Local),
+    /// Show the limits in force, set one, or give it back to the configuration; needs neither
+    /// coordinator nor Claude
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  bot4 limit show\n  bot4 limit set max_order_notional 20000 --by ann \
+        --reason \"a larger account\"\n  bot4 limit set max_var none --by ann --reason \"not judged\"\n  \
+        bot4 limit clear max_order_notional --by ann --reason \"as configured\""
+    )]
+    Limit(LimitAction),
     /// Show, trip and reset the breakers; needs neither coordinator nor Claude
     #[command(
         subcommand,
@@ -219,6 +228,52 @@ pub(crate) struct SecretsOptions {
     /// The agents that write the journal
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     pub(crate) journal: Vec<String>,
+    /// Who may ask whom what is no tool, such as riskquant=exchangespec for the limits
+    #[arg(long, value_name = "NAME=NAME", value_delimiter = ',')]
+    pub(crate) ask: Vec<String>,
+}
+
+/// What is done with limits.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LimitAction {
+    /// Show the limits in force and how they came to be so
+    Show(Local),
+    /// Set a limit, up or down; the value none takes one away that need not be set
+    Set(LimitSetOptions),
+    /// Give a limit back to the configuration
+    Clear(LimitClearOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitSetOptions {
+    /// Which limit
+    pub(crate) limit: String,
+    /// Its value, or none
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    #[command(flatten)]
+    pub(crate) because: Because,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitClearOptions {
+    /// Which limit
+    pub(crate) limit: String,
+    #[command(flatten)]
+    pub(crate) because: Because,
+}
+
+/// Who does it and why.
+#[derive(Debug, Args)]
+pub(crate) struct Because {
+    /// Who you are
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why, for whoever wonders later
+    #[arg(long, value_name = "WHY")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) local: Local,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             Command::Status(options) => commands::status::run(options, line.json).await,
             Command::Halt(options) => commands::halt::halt(options, line.json).await,
             Command::Resume(options) => commands::halt::resume(options, line.json).await,
+            Command::Limit(action) => commands::limit::run(action, line.json).await,
             Command::Breaker(action) => commands::breaker::run(action, line.json).await,
             Command::Mcp(options) => commands::mcp::run(options, line.json).await,
             Command::Doctor(options) => commands::doctor::run(options, line.json).await,

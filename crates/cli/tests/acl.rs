@@ -101,6 +101,7 @@ fn secrets(dir: &Path, redis: &str) {
         .arg(dir)
         .args(["--agents", "riskquant,exchangespec", "--redis", redis])
         .args(["--journal", "exchangespec", "--postgres", "127.0.0.1/bot4"])
+        .args(["--ask", "riskquant=exchangespec"])
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -154,13 +155,14 @@ fn one_agents_password_does_not_reach_the_other_agent() {
             format!("SUBSCRIBE bot4:topic:{other}:presence"),
             // Speak for it, or to it.
             format!("PUBLISH bot4:topic:{other}:presence x"),
-            format!("PUBLISH bot4:reply:{other}:1 x"),
             format!("SET bot4:presence:{other}:1 x"),
             format!("DEL bot4:presence:{other}:1"),
             format!("GET bot4:presence:{other}:1"),
         ];
         secured.may_not(agent, &foreign.each_ref().map(String::as_str));
     }
+    // The other way it answers what it is asked.
+    secured.may_not("riskquant", &["PUBLISH bot4:reply:exchangespec:1 x"]);
 }
 
 #[test]
@@ -175,8 +177,7 @@ fn an_agent_can_neither_listen_to_all_nor_touch_the_server() {
         "GET bot4:presence:riskquant:1",
         "SET anything x",
         "KEYS *",
-        "SCAN 0",
-        "MGET bot4:presence:riskquant:1",
+        "MGET bot4:lease:exchangespec:paper",
         "EVAL \"return 1\" 0",
         "ACL LIST",
         "ACL WHOAMI",
@@ -194,6 +195,26 @@ fn an_agent_can_neither_listen_to_all_nor_touch_the_server() {
         "XADD stream * a b",
     ];
     secured.may_not("riskquant", &forbidden);
+    secured.may_not("exchangespec", &["SCAN 0", "MGET bot4:presence:exchangespec:1"]);
+}
+
+#[test]
+fn who_may_ask_reaches_the_inbox_for_questions_and_is_answered() {
+    let secured = Secured::start();
+    let asks = [
+        "PUBLISH bot4:ask:exchangespec:1 x",
+        "PSUBSCRIBE bot4:topic:*:presence",
+        "SCAN 0 MATCH bot4:presence:*",
+        "MGET bot4:presence:exchangespec:1",
+    ];
+    secured.may("riskquant", &asks);
+    secured.may(
+        "exchangespec",
+        &["SUBSCRIBE bot4:ask:exchangespec:1", "PUBLISH bot4:reply:riskquant:1 x"],
+    );
+    secured.may_not("riskquant", &["SUBSCRIBE bot4:ask:exchangespec:1"]);
+    secured.may_not("exchangespec", &["PUBLISH bot4:ask:riskquant:1 x"]);
+    secured.may_not("coordinator", &["PUBLISH bot4:ask:exchangespec:1 x"]);
 }
 
 #[test]

@@ -200,6 +200,7 @@ async fn open_sqlite(path: &str, durability: Durability) -> Result<Journal, Jour
         ("orders", include_str!("../migrations/sqlite/0004_orders.sql")),
         ("intents", include_str!("../migrations/sqlite/0005_intents.sql")),
         ("breakers", include_str!("../migrations/sqlite/0006_breakers.sql")),
+        ("limits", include_str!("../migrations/sqlite/0007_limits.sql")),
     ])
     .run_direct(None, &mut *transaction, false)
     .await
@@ -264,6 +265,7 @@ async fn open_postgres(address: &str) -> Result<Journal, JournalError> {
         ("venues", include_str!("../migrations/postgres/0003_venues.sql")),
         ("orders", include_str!("../migrations/postgres/0004_orders.sql")),
         ("breakers", include_str!("../migrations/postgres/0005_breakers.sql")),
+        ("limits", include_str!("../migrations/postgres/0006_limits.sql")),
     ])
     .run(&pool)
     .await
@@ -333,6 +335,10 @@ mod tests {
             (
                 include_str!("../migrations/sqlite/0006_breakers.sql"),
                 include_str!("../migrations/postgres/0005_breakers.sql"),
+            ),
+            (
+                include_str!("../migrations/sqlite/0007_limits.sql"),
+                include_str!("../migrations/postgres/0006_limits.sql"),
             ),
         ];
         let number = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY";

@@ -312,6 +312,45 @@ impl Breaker {
     }
 }
 
+// === impl Phase ===
+
+impl Phase {
+    /// Its name.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen { .. } => "half_open",
+            Self::Open { .. } => "open",
+            Self::NeedsPerson { .. } => "needs_person",
+            Self::Missing => "missing",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    /// Why it was tripped; `None` when it was not, or when that is not known.
+    #[must_use]
+    pub const fn code(&self) -> Option<TripCode> {
+        match self {
+            Self::HalfOpen { code, .. }
+            | Self::Open { code, .. }
+            | Self::NeedsPerson { code, .. } => Some(*code),
+            Self::Closed | Self::Missing | Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// When time changes it; `None` when time does not.
+    #[must_use]
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::HalfOpen { until, .. } | Self::Open { until, .. } => Some(*until),
+            Self::Closed | Self::NeedsPerson { .. } | Self::Missing | Self::Unreadable { .. } => {
+                None
+            }
+        }
+    }
+}
+
 // === impl Person ===
 
 impl Person {

@@ -18,6 +18,8 @@ pub struct Context<'a> {
     pub instrument: &'a Instrument,
     /// What the account and its limits are valued in.
     pub quote: &'a Asset,
+    /// How long ago the limits were read, in milliseconds.
+    pub limits_age_ms: u64,
     /// Its market.
     pub market: Option<&'a Market>,
     /// What the account is worth, in quote asset.

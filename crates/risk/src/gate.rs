@@ -1,7 +1,7 @@
 //! The one gate: every order that leaves the house has passed [`check`] or [`check_list`].
 //!
-//! The first failing rule refuses, in this order: halt, instrument, its quote asset, price there, price fresh, price
-//! band, side of the trigger; then, unless the order only reduces what is held: unknown outcomes,
+//! The first failing rule refuses, in this order: halt, age of the limits, instrument, its quote asset,
+//! price there, price fresh, price band, side of the trigger; then, unless the order only reduces what is held: unknown outcomes,
 //! the losses of the day, of the week, from the top and in a row, the trading breaker, the rate of
 //! orders, open orders, the equity, the limits on size, concentration, and at last what needs a risk
 //! model: what is correlated, value at risk, expected shortfall.
@@ -89,6 +89,10 @@ fn portfolio_after<'a>(
 /// What every order needs before its numbers are looked at.
 fn check_frame<'a>(order: &NewOrder, ctx: &Context<'a>) -> Result<&'a Market, Refusal> {
     check_halt(ctx.halt)?;
+    let (age_ms, age_ms_max) = (ctx.limits_age_ms, ctx.limits.limits_age_ms_max);
+    if age_ms > age_ms_max {
+        return Err(Refusal::LimitsStale { age_ms, age_ms_max });
+    }
     if order.symbol != ctx.instrument.symbol {
         let (ordered, instrument) = (order.symbol.clone(), ctx.instrument.symbol.clone());
         return Err(Refusal::Instrument { ordered, instrument });

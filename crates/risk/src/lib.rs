@@ -33,6 +33,7 @@ mod limits;
 mod model;
 mod refusal;
 mod rules;
+mod tightness;
 
 pub use approved::Approved;
 pub use breaker::{
@@ -48,3 +49,4 @@ pub use limits::{DayLossLevel, LimitError, Limits};
 pub use model::{Confidence, ModelError, PortfolioRisk, RiskModel};
 pub use refusal::{Bet, Passes, Refusal};
 pub use rules::{RULES, Rule, limit_values};
+pub use tightness::Tightness;

@@ -62,6 +62,8 @@ pub struct Limits {
     pub price_band: Rate,
     /// How old the market's prices may be, in milliseconds. 5000
     pub price_age_ms_max: u64,
+    /// How long ago the limits in force may have been read, in milliseconds. 2000
+    pub limits_age_ms_max: u64,
     /// Share of the full Kelly stake that is advised (Kelly 1956; fractional: Thorp 2006). 0.25
     pub kelly_fraction: Rate,
     /// The largest share of the full Kelly stake that may be asked for. 0.5
@@ -128,6 +130,7 @@ impl Default for Limits {
             open_orders_max: 200,
             price_band: rate(50),
             price_age_ms_max: 5_000,
+            limits_age_ms_max: 2_000,
             kelly_fraction: rate(250),
             kelly_fraction_max: rate(500),
         }
@@ -212,6 +215,7 @@ impl Limits {
         const HOUR: (&str, &str) = ("1000 to 604800000", "3600000");
         let within = [
             ("price_age_ms_max", self.price_age_ms_max, 1..=60_000, ("1 to 60000", "5000")),
+            ("limits_age_ms_max", self.limits_age_ms_max, 500..=60_000, ("500 to 60000", "2000")),
             ("risk_model_age_ms_max", self.risk_model_age_ms_max, 1_000..=604_800_000, HOUR),
             ("loss_streak_max", self.loss_streak_max.into(), 1..=1_000_000, ("1 to 1000000", "5")),
             ("loss_streak_cooldown_ms", self.loss_streak_cooldown_ms, 1_000..=604_800_000, HOUR),

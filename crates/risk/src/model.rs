@@ -225,6 +225,11 @@ impl RiskModel {
         self.as_of
     }
 
+    /// Its symbols.
+    pub fn symbols(&self) -> impl Iterator<Item = &Symbol> {
+        self.places.keys()
+    }
+
     /// How far it is from now in time, in milliseconds. A model of the future is as wrong as one of
     /// the past.
     #[must_use]

@@ -29,6 +29,14 @@ pub enum Refusal {
         /// What went wrong.
         why: String,
     },
+    /// The limits were read too long ago: they may have been lowered since.
+    #[error("the limits were read {age_ms} ms ago and may be {age_ms_max} ms old")]
+    LimitsStale {
+        /// How long ago, in milliseconds.
+        age_ms: u64,
+        /// How long ago it may be, in milliseconds.
+        age_ms_max: u64,
+    },
     /// The context is of another instrument than the order.
     #[error("the order is in {ordered} and was checked against {instrument}")]
     Instrument {
@@ -443,6 +451,7 @@ impl Refusal {
         "HALTED",
         "HALT_STATE_MISSING",
         "HALT_STATE_UNREADABLE",
+        "LIMITS_STALE",
         "INSTRUMENT",
         "QUOTE_ASSET",
         "NO_PRICE",
@@ -488,6 +497,7 @@ impl Refusal {
             Self::Halted { .. } => "HALTED",
             Self::HaltStateMissing => "HALT_STATE_MISSING",
             Self::HaltStateUnreadable { .. } => "HALT_STATE_UNREADABLE",
+            Self::LimitsStale { .. } => "LIMITS_STALE",
             Self::Instrument { .. } => "INSTRUMENT",
             Self::QuoteAsset { .. } => "QUOTE_ASSET",
             Self::NoPrice { .. } => "NO_PRICE",
@@ -561,6 +571,7 @@ impl Refusal {
             Self::Halted { .. }
             | Self::HaltStateMissing
             | Self::HaltStateUnreadable { .. }
+            | Self::LimitsStale { .. }
             | Self::Instrument { .. }
             | Self::QuoteAsset { .. }
             | Self::NoPrice { .. }
@@ -615,6 +626,7 @@ impl Refusal {
             Self::Halted { .. }
             | Self::HaltStateMissing
             | Self::HaltStateUnreadable { .. }
+            | Self::LimitsStale { .. }
             | Self::Instrument { .. }
             | Self::QuoteAsset { .. }
             | Self::NoPrice { .. }

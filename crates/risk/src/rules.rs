@@ -39,6 +39,12 @@ pub const RULES: &[Rule] = &[
         "Any order while the halt state cannot be read.",
         "The journal is readable again.",
     ),
+    rule(
+        "LIMITS_STALE",
+        &["limits_age_ms_max"],
+        "Any order while the limits in force were read longer ago.",
+        "The journal is readable again and its limits make sense.",
+    ),
     rule("INSTRUMENT", &[], "An order judged by another instrument.", "Never: it is a defect."),
     rule(
         "QUOTE_ASSET",
@@ -280,6 +286,9 @@ pub fn limit_values(
         ("open_orders_max", text(&limits.open_orders_max)),
         ("price_band", text(&limits.price_band)),
         ("price_age_ms_max", text(&limits.price_age_ms_max)),
+        ("limits_age_ms_max", text(&limits.limits_age_ms_max)),
+        ("kelly_fraction", text(&limits.kelly_fraction)),
+        ("kelly_fraction_max", text(&limits.kelly_fraction_max)),
         ("breaker_cooldown_ms", text(&breaker.breaker_cooldown_ms)),
         ("breaker_outcomes_min", text(&breaker.breaker_outcomes_min)),
         ("breaker_failure_share", text(&breaker.breaker_failure_share)),

@@ -12,6 +12,7 @@
 
 mod event;
 mod failure;
+pub mod house;
 mod jsonrpc;
 mod meta;
 pub mod money;

@@ -3,6 +3,7 @@
 //! | name | kind | who writes | who reads |
 //! |---|---|---|---|
 //! | `bot4:rpc:{agent}:{instance}` | channel | callers | that instance |
+//! | `bot4:ask:{agent}:{instance}` | channel | agents that may ask it | that instance |
 //! | `bot4:reply:{caller}:{nonce}` | channel | instances that were asked | that caller |
 //! | `bot4:presence:{agent}:{instance}` | key with time to live | that instance | callers |
 //! | `bot4:topic:{agent}:{topic}` | channel | instances of that agent | anybody allowed |
@@ -28,6 +29,13 @@ pub const PRESENCE_TOPICS: &str = "bot4:topic:*:presence";
 #[must_use]
 pub fn inbox(agent: &AgentName, instance: &InstanceId) -> String {
     format!("bot4:rpc:{agent}:{instance}")
+}
+
+/// Where an instance is asked by other agents: it answers its questions there and none of its tools,
+/// so that an agent which may ask cannot make it act.
+#[must_use]
+pub fn questions(agent: &AgentName, instance: &InstanceId) -> String {
+    format!("bot4:ask:{agent}:{instance}")
 }
 
 /// Where a caller is answered; `nonce` makes it one process's own.

@@ -70,5 +70,13 @@ fn open(_: Environment) -> BoxFuture<'static, Result<Opened<Counter>, OpenError>
 
 fn main() -> ExitCode {
     let (name, about, version) = ("counter", "Counts.", env!("CARGO_PKG_VERSION"));
-    agent::main(&Definition { name, about, version, port: 8090, tools: TOOLS, open })
+    agent::main(&Definition {
+        name,
+        about,
+        version,
+        port: 8090,
+        tools: TOOLS,
+        questions: &[],
+        open,
+    })
 }

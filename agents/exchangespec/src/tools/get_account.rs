@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use agent::{Effect, Run, ToolDef};
+use agent::{Effect, LimitSet, Run, ToolDef};
 use domain::{Amount, Asset, Decimal, Overflow, Rate};
 use futures_util::FutureExt;
 use risk::{BreakerRules, DayLossLevel, Limits, Phase, Standing, TripCode, limit_values};
@@ -70,7 +70,7 @@ struct Account {
     open_buys: Option<AmountText>,
     /// Each limit on size with how much of it is used; empty while the equity is not known.
     limits_used: Vec<LimitUsed>,
-    /// The limits as they are configured; one that is not there is not set.
+    /// The limits in force; one that is not there is not set.
     limits: BTreeMap<String, String>,
 }
 
@@ -158,6 +158,7 @@ fn account(
     prices: &Prices,
     (equity, conduct): (Option<Amount>, ConductView),
 ) -> Result<Account, Overflow> {
+    let LimitSet { limits, breaker_rules, .. } = &*desk.limits();
     let first = books.symbols_at_stake().into_iter().next();
     let whole = first.map(|symbol| books.exposure(&symbol, prices, None));
     let (value, open_buys) = match whole {
@@ -167,7 +168,7 @@ fn account(
     };
     let limits_used = match (equity, value.zip(open_buys)) {
         (Some(equity), Some((value, open_buys))) => {
-            limits_used(&desk.limits, books, prices, (equity, value.try_add(open_buys)?))?
+            limits_used(limits, books, prices, (equity, value.try_add(open_buys)?))?
         }
         _ => Vec::new(),
     };
@@ -177,12 +178,12 @@ fn account(
         positions: positions(books, prices)?,
         equity: equity.map(AmountText),
         equity_asset: desk.quote.to_string(),
-        day: day(&desk.limits, books, equity)?,
+        day: day(limits, books, equity)?,
         conduct,
         exposure: value.map(AmountText),
         open_buys: open_buys.map(AmountText),
         limits_used,
-        limits: configured(&desk.limits, &desk.breaker_rules),
+        limits: configured(limits, breaker_rules),
     })
 }
 
@@ -221,21 +222,13 @@ fn day(
 }
 
 fn conduct(standing: &Standing, phase: &Phase) -> ConductView {
-    let (breaker, code) = match phase {
-        Phase::Closed => ("closed", None),
-        Phase::HalfOpen { code, .. } => ("half_open", Some(*code)),
-        Phase::Open { code, .. } => ("open", Some(*code)),
-        Phase::NeedsPerson { code, .. } => ("needs_person", Some(*code)),
-        Phase::Missing => ("missing", None),
-        Phase::Unreadable { .. } => ("unreadable", None),
-    };
     ConductView {
         week_loss_share: standing.week_loss.map(rounded),
         drawdown: standing.drawdown.map(rounded),
         losing_streak: standing.streak.losses(),
         orders_in_window: standing.orders_in_window,
-        breaker,
-        breaker_code: code.map(TripCode::name),
+        breaker: phase.word(),
+        breaker_code: phase.code().map(TripCode::name),
     }
 }
 

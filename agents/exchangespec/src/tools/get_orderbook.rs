@@ -93,7 +93,7 @@ async fn get_orderbook(
         ask.try_sub(bid).ok().map(AmountText)
     });
     let age_ms = u64::try_from(ctx.now().since(book.as_of).as_millis()).unwrap_or(u64::MAX);
-    let age_ms_max = desk.limits.price_age_ms_max;
+    let age_ms_max = desk.limits().limits.price_age_ms_max;
     Ok(OrderBook {
         symbol: book.symbol.to_string(),
         bids: book.bids.iter().map(LevelView::from).collect(),

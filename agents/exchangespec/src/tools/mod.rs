@@ -69,7 +69,7 @@ pub(crate) const TOOLS: &[ToolDef<Exchange>] = &[
 ];
 
 /// The instrument of this name.
-fn listed(desk: &Desk, symbol: &str) -> Result<Instrument, Failure> {
+pub(crate) fn listed(desk: &Desk, symbol: &str) -> Result<Instrument, Failure> {
     let instruments = desk.venue.instruments();
     let found = instruments.iter().find(|listed| listed.symbol.as_str() == symbol);
     found.cloned().ok_or_else(|| {

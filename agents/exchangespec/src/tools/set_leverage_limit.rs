@@ -53,8 +53,10 @@ async fn set_leverage_limit(exchange: &Exchange, params: Params) -> Result<Lever
     let message = format!(
         "{symbol} at {} is spot: nothing is borrowed, so there is no leverage of {} to set; the \
          house's limit on gross exposure is max_leverage in the configuration, now {}",
-        desk.name, params.leverage.0, desk.limits.max_leverage
+        desk.name,
+        params.leverage.0,
+        desk.limits().limits.max_leverage
     );
     Err(Failure::refused("SPOT_HAS_NO_LEVERAGE", message)
-        .with("max_leverage", json!(desk.limits.max_leverage.to_string())))
+        .with("max_leverage", json!(desk.limits().limits.max_leverage.to_string())))
 }

@@ -5,12 +5,13 @@
 use domain::{Amount, MoneyError, Rate};
 use risk::{BreakerRules, Confidence, LimitError, Limits};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Config, ConfigError};
 
 /// `[limits]`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Share of equity that the position in one symbol may be worth.
@@ -63,6 +64,8 @@ pub struct LimitsConfig {
     pub price_band: String,
     /// How old a price may be, in milliseconds.
     pub price_age_ms_max: u64,
+    /// How long ago the limits in force may have been read from the journal, in milliseconds.
+    pub limits_age_ms_max: u64,
     /// Share of the full Kelly fraction that is proposed.
     pub kelly_fraction: String,
     /// Largest share of the full Kelly fraction that may be asked for.
@@ -85,7 +88,65 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Wrong`], naming the limit, its value, the rule and an example.
     pub fn limits(&self) -> Result<Limits, ConfigError> {
-        let of = &self.limits;
+        self.limits.limits()
+    }
+
+    /// When breakers are tripped, and for how long.
+    ///
+    /// # Errors
+    /// As for [`Config::limits`].
+    pub fn breaker_rules(&self) -> Result<BreakerRules, ConfigError> {
+        self.limits.breaker_rules()
+    }
+}
+
+// === impl LimitsConfig ===
+
+impl LimitsConfig {
+    /// The value of one of them as text; `None` when it is not set.
+    ///
+    /// # Errors
+    /// [`ConfigError::Wrong`] for a limit that there is not.
+    pub fn value(&self, key: &str) -> Result<Option<String>, ConfigError> {
+        let all = serde_json::to_value(self).expect("invariant: limits are texts and numbers");
+        match all.get(key) {
+            None => Err(wrong(format!("there is no limit {key:?}"))),
+            Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(number) => Ok(Some(number.to_string())),
+        }
+    }
+
+    /// These limits with the value of one of them in its place; `None` takes it away.
+    ///
+    /// # Errors
+    /// [`ConfigError::Wrong`] for a limit that there is not, a text that is no value of it, and one
+    /// that cannot be taken away.
+    pub fn with(&self, key: &str, value: Option<&str>) -> Result<Self, ConfigError> {
+        // The house tells which of them are numbers and which need not be set.
+        let is_optional = Self::default().value(key)?.is_none();
+        let mut all = serde_json::to_value(self).expect("invariant: limits are texts and numbers");
+        all[key] = match value {
+            None if is_optional => Value::Null,
+            None => return Err(wrong(format!("`limits.{key}` cannot be taken away"))),
+            Some(text) if all[key].is_u64() => {
+                let number: Result<u64, _> = text.parse();
+                let number = number.map_err(|_number| {
+                    wrong(format!("`limits.{key}` is {text:?} but must be a whole number"))
+                })?;
+                number.into()
+            }
+            Some(text) => text.into(),
+        };
+        serde_json::from_value(all).map_err(|error| wrong(format!("`limits.{key}`: {error}")))
+    }
+
+    /// As [`Config::limits`].
+    ///
+    /// # Errors
+    /// [`ConfigError::Wrong`], naming the limit, its value, the rule and an example.
+    pub fn limits(&self) -> Result<Limits, ConfigError> {
+        let of = self;
         let confidence = Confidence::of_share(&of.var_confidence).ok_or_else(|| {
             let why = format!(
                 "`limits.var_confidence` is {:?} but must be 0.95, 0.975 or 0.99, for example 0.99",
@@ -135,18 +196,19 @@ impl Config {
             open_orders_max: of.open_orders_max,
             price_band: share("price_band", &of.price_band)?,
             price_age_ms_max: of.price_age_ms_max,
+            limits_age_ms_max: of.limits_age_ms_max,
             kelly_fraction: share("kelly_fraction", &of.kelly_fraction)?,
             kelly_fraction_max: share("kelly_fraction_max", &of.kelly_fraction_max)?,
         };
         Limits::try_new(limits).map_err(|error| senseless(&error))
     }
 
-    /// When breakers are tripped, and for how long.
+    /// As [`Config::breaker_rules`].
     ///
     /// # Errors
-    /// As for [`Config::limits`].
+    /// As for [`LimitsConfig::limits`].
     pub fn breaker_rules(&self) -> Result<BreakerRules, ConfigError> {
-        let of = &self.limits;
+        let of = self;
         let rules = BreakerRules {
             breaker_cooldown_ms: of.breaker_cooldown_ms,
             breaker_outcomes_min: of.breaker_outcomes_min,
@@ -155,6 +217,10 @@ impl Config {
         };
         BreakerRules::try_new(rules).map_err(|error| senseless(&error))
     }
+}
+
+fn wrong(why: String) -> ConfigError {
+    ConfigError::Wrong { origin: "limits".to_owned(), why }
 }
 
 fn senseless(error: &LimitError) -> ConfigError {
@@ -187,8 +253,6 @@ fn wrong_limit(name: &str, text: &str, error: &MoneyError) -> ConfigError {
     ConfigError::Wrong { origin: "limits".to_owned(), why }
 }
 
-// === impl LimitsConfig ===
-
 impl Default for LimitsConfig {
     fn default() -> Self {
         let (limits, breaker) = (Limits::default(), BreakerRules::default());
@@ -220,6 +284,7 @@ impl Default for LimitsConfig {
             open_orders_max: limits.open_orders_max,
             price_band: limits.price_band.to_string(),
             price_age_ms_max: limits.price_age_ms_max,
+            limits_age_ms_max: limits.limits_age_ms_max,
             kelly_fraction: limits.kelly_fraction.to_string(),
             kelly_fraction_max: limits.kelly_fraction_max.to_string(),
             breaker_cooldown_ms: breaker.breaker_cooldown_ms,
@@ -251,6 +316,26 @@ mod tests {
         assert_eq!(with("order_rate_window_ms", "500").unwrap().order_rate_window_ms, 500);
         let total = with("max_total_notional", "5000").unwrap().max_total_notional;
         assert_eq!(total.unwrap().to_string(), "5000");
+    }
+
+    #[test]
+    fn one_limit_is_changed_by_its_key_and_text() {
+        let house = LimitsConfig::default();
+        let with = |key, value| house.with(key, value)?.limits();
+        assert_eq!(with("open_orders_max", Some("7")).unwrap().open_orders_max, 7);
+        assert_eq!(with("max_var", Some("0.01")).unwrap().max_var.unwrap().to_string(), "0.01");
+        assert_eq!(with("max_var", None).unwrap(), Limits::default());
+        for (key, value, expect) in [
+            ("max_vra", Some("1"), "there is no limit \"max_vra\""),
+            ("open_orders_max", Some("7.5"), "is \"7.5\" but must be a whole number"),
+            ("open_orders_max", Some("-7"), "is \"-7\" but must be a whole number"),
+            ("open_orders_max", Some("4294967296"), "`limits.open_orders_max`"),
+            ("max_leverage", None, "`limits.max_leverage` cannot be taken away"),
+            ("max_leverage", Some("NaN"), "`limits.max_leverage` is \"NaN\" but"),
+        ] {
+            let error = with(key, value).unwrap_err().to_string();
+            assert!(error.contains(expect), "{key}={value:?}: {error}");
+        }
     }
 
     #[test]

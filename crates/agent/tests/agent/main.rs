@@ -6,5 +6,7 @@
 mod calls;
 mod commands;
 mod http;
+#[cfg(test)]
+mod live_limits;
 mod probe;
 mod support;

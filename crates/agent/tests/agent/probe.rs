@@ -40,7 +40,15 @@ type Open = fn(Environment) -> BoxFuture<'static, Result<Opened<Probe>, OpenErro
 
 const fn definition(open: Open) -> Definition<Probe> {
     let about = "Does what tests need.";
-    Definition { name: "probe", about, version: "0.0.0", port: 0, tools: TOOLS, open }
+    Definition {
+        name: "probe",
+        about,
+        version: "0.0.0",
+        port: 0,
+        tools: TOOLS,
+        questions: &[],
+        open,
+    }
 }
 
 fn open_in_memory(

@@ -176,6 +176,7 @@ impl House {
         };
         let context = Context {
             limits,
+            limits_age_ms: 0,
             halt: &halt,
             now: Timestamp::from_unix_millis(0),
             instrument: &self.instrument,

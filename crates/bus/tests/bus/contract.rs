@@ -50,6 +50,7 @@ on_both_carriers!(
     instances_are_known_when_they_come_and_forgotten_when_they_leave,
     ping_and_tools_are_answered,
     an_instance_whose_status_never_changes_stays,
+    a_question_reaches_no_tool_and_a_call_no_question,
 );
 
 async fn two(world: &World) -> [Agent; 2] {
@@ -63,6 +64,21 @@ async fn a_call_is_answered_by_its_tool(world: World) {
     let answer = call(&client, "echo", json!({"x": [1, "ä"]}), &reads(SECOND)).await.unwrap();
     assert_eq!(answer, json!({"x": [1, "ä"]}));
     assert_eq!(agent.probe.executed.load(Ordering::SeqCst), 1);
+}
+
+async fn a_question_reaches_no_tool_and_a_call_no_question(world: World) {
+    let agent = agent(&world.bus(), 64).await;
+    let client = world.client().await;
+    wait_for_instances(&client, 1).await;
+    let ask = async |question: &str| {
+        let (to, args) = (name("probe"), raw(&json!({"x": 1})));
+        client.question(&to, &question.parse().unwrap(), args, &reads(SECOND)).await
+    };
+    assert_eq!(ask("why").await.unwrap().get(), r#"{"x":1}"#);
+    assert_eq!(ask("echo").await.unwrap_err().code, Code::InvalidParams);
+    let called = call(&client, "why", json!({}), &reads(SECOND)).await;
+    assert_eq!(called.unwrap_err().code, Code::InvalidParams);
+    assert_eq!(agent.probe.executed.load(Ordering::SeqCst), 1, "the call alone");
 }
 
 async fn a_failure_comes_back_whole(world: World) {

@@ -80,7 +80,7 @@ async fn an_inbox_that_the_access_rules_forbid_is_refused_at_once() {
 pub(crate) fn agent_rules(agent: &str) -> String {
     format!(
         "+hello +ping +client|reply +subscribe +unsubscribe \
-         &bot4:rpc:{agent}:* &bot4:reply:{agent}:* \
+         &bot4:rpc:{agent}:* &bot4:ask:{agent}:* &bot4:reply:{agent}:* \
          (+set +del ~bot4:presence:{agent}:*) \
          (+publish &bot4:reply:tester:* &bot4:reply:{agent}:* &bot4:topic:{agent}:*)"
     )

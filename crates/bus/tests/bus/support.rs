@@ -66,6 +66,20 @@ impl Handler for Probe {
         "1".to_owned()
     }
 
+    fn has_questions(&self) -> bool {
+        true
+    }
+
+    fn question(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<Box<RawValue>, Failure>> {
+        let known = call.tool.as_str() == "why";
+        let answer = if known {
+            Ok(call.args)
+        } else {
+            Err(Failure::invalid("tool", &call.tool, "must be why", json!("why")))
+        };
+        async move { answer }.boxed()
+    }
+
     fn execute(self: Arc<Self>, call: Call) -> BoxFuture<'static, Result<Box<RawValue>, Failure>> {
         async move {
             self.executed.fetch_add(1, Ordering::SeqCst);

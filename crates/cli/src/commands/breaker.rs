@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 
 use agent::Config;
-use domain::{Clock, Timestamp};
+use domain::Clock;
 use journal::{Journal, Trip};
-use risk::{Breaker, BreakerChange, BreakerKind, Person, Phase, TripCode};
+use risk::{Breaker, BreakerChange, BreakerKind, Person, TripCode};
 use serde_json::{Value, json};
 use telemetry::SystemClock;
 use wire::money::rfc3339;
@@ -110,39 +110,28 @@ fn reason(options: &BreakerChangeOptions) -> Result<&str, String> {
 
 fn view(kind: BreakerKind, breaker: &Breaker, changes: &[BreakerChange]) -> Value {
     let now = SystemClock.now();
-    let (state, code, until) = words(&breaker.phase(now));
+    let phase = breaker.phase(now);
     let why = match breaker {
         Breaker::Unreadable { why } => Some(why.as_str()),
         Breaker::Known { .. } | Breaker::Missing => None,
     };
     let change = |change: &BreakerChange| {
         let then = Breaker::Known { version: change.version, state: change.state };
-        let (state, code, _) = words(&then.phase(change.at));
+        let phase = then.phase(change.at);
         json!({
-            "version": change.version, "state": state, "code": code.map(TripCode::name),
+            "version": change.version, "state": phase.word(), "code": phase.code().map(TripCode::name),
             "by": change.by, "reason": change.reason, "at": rfc3339(change.at),
         })
     };
     json!({
         "breaker": kind.name(),
-        "state": state,
+        "state": phase.word(),
         "stops": breaker.stops(now),
-        "code": code.map(TripCode::name),
-        "until": until.map(rfc3339),
+        "code": phase.code().map(TripCode::name),
+        "until": phase.until().map(rfc3339),
         "why": why,
         "changes": changes.iter().map(change).collect::<Vec<_>>(),
     })
-}
-
-const fn words(phase: &Phase) -> (&'static str, Option<TripCode>, Option<Timestamp>) {
-    match phase {
-        Phase::Closed => ("closed", None, None),
-        Phase::HalfOpen { code, until } => ("half_open", Some(*code), Some(*until)),
-        Phase::Open { code, until, .. } => ("open", Some(*code), Some(*until)),
-        Phase::NeedsPerson { code, .. } => ("needs_person", Some(*code), None),
-        Phase::Missing => ("missing", None, None),
-        Phase::Unreadable { .. } => ("unreadable", None, None),
-    }
 }
 
 /// The same for people.

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod doctor;
 pub(crate) mod halt;
+pub(crate) mod limit;
 pub(crate) mod mcp;
 pub(crate) mod secrets;
 pub(crate) mod status;

@@ -10,7 +10,8 @@
 //! An agent may listen on its own inboxes and replies, publish answers to the coordinator and its
 //! own topics, and set its own presence. The rule that lets it publish and the rule that lets it
 //! listen are apart (Redis calls them selectors), because one list of channels for both would let
-//! every agent that may answer the coordinator also read what others answer. The coordinator may
+//! every agent that may answer the coordinator also read what others answer. An agent that asks
+//! another writes to inboxes of which no tool is called. The coordinator may
 //! ask everybody and hears only its own replies and who is there.
 
 use std::collections::BTreeMap;
@@ -65,6 +66,16 @@ fn make(options: &SecretsOptions) -> Result<Vec<PathBuf>, String> {
         }
         users.insert(agent.to_string(), rules);
     }
+    for pair in &options.ask {
+        let (asker, owner) = pair.split_once('=').ok_or_else(|| {
+            format!("--ask {pair:?} must be NAME=NAME, for example riskquant=exchangespec")
+        })?;
+        for (user, rules) in [(asker, asker_rules(owner)), (owner, asked_rules(asker))] {
+            let known = users.get_mut(user);
+            let known = known.ok_or_else(|| format!("--ask {pair}: {user} is none of --agents"))?;
+            known.push_str(&rules);
+        }
+    }
     users.insert(COORDINATOR.to_owned(), coordinator_rules());
     let dir = &options.dir;
     let mut acl = vec!["user default off resetchannels -@all".to_owned()];
@@ -109,10 +120,24 @@ fn make(options: &SecretsOptions) -> Result<Vec<PathBuf>, String> {
 fn agent_rules(agent: &AgentName) -> String {
     format!(
         "resetchannels -@all +hello +ping +client|reply +subscribe +unsubscribe \
-         &bot4:rpc:{agent}:* &bot4:reply:{agent}:* \
+         &bot4:rpc:{agent}:* &bot4:ask:{agent}:* &bot4:reply:{agent}:* \
          (+publish &bot4:reply:{COORDINATOR}:* &bot4:reply:{agent}:* &bot4:topic:{agent}:*) \
          (+set +del ~bot4:presence:{agent}:*)"
     )
+}
+
+/// What an agent may do besides that asks another: find its instances and write to their inboxes for
+/// questions, not to those for tools.
+fn asker_rules(owner: &str) -> String {
+    format!(
+        " (+publish &bot4:ask:{owner}:*) (+scan +punsubscribe) \
+         (+psubscribe &bot4:topic:*:presence) (+mget %R~bot4:presence:*)"
+    )
+}
+
+/// What an agent may do besides that is asked by another: answer it.
+fn asked_rules(asker: &str) -> String {
+    format!(" (+publish &bot4:reply:{asker}:*)")
 }
 
 /// What an agent may do besides whose instances own accounts and share limits: scripts, because each
@@ -233,6 +258,7 @@ mod tests {
             postgres: Some("postgres/bot4".to_owned()),
             journal: vec!["exchangespec".to_owned()],
             paper: None,
+            ask: Vec::new(),
         }
     }
 
@@ -289,6 +315,21 @@ mod tests {
         assert_eq!(make(&options).unwrap(), vec![dir.path().join("riskquant/redis_url")]);
         assert_ne!(read("riskquant/redis_url"), before);
         assert_ne!(read("redis/users.acl"), acl);
+    }
+
+    #[test]
+    fn who_may_ask_must_be_an_agent_and_name_one() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut options = options(dir.path(), &["riskquant", "exchangespec"]);
+        for (pair, why) in [
+            ("riskquant", "must be NAME=NAME"),
+            ("riskquant=strategist", "strategist is none of --agents"),
+            ("x=exchangespec", "x is none of --agents"),
+        ] {
+            options.ask = vec![pair.to_owned()];
+            let refused = make(&options).unwrap_err();
+            assert!(refused.contains(why), "{pair}: {refused}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod halt;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod orders;

@@ -41,6 +41,7 @@ fn btcusdt() -> Instrument {
 #[derive(Debug, Clone)]
 struct World {
     limits: Limits,
+    limits_age_ms: u64,
     halt: Halt,
     instrument: Instrument,
     quote: Asset,
@@ -58,6 +59,7 @@ fn world() -> World {
     let now = Timestamp::from_unix_millis(NOW_MS);
     World {
         limits: Limits::default(),
+        limits_age_ms: 0,
         halt: Halt::Running { version: 1 },
         instrument: btcusdt(),
         quote: "USDT".parse().unwrap(),
@@ -95,6 +97,7 @@ impl World {
     fn context<'a>(&'a self, portfolio: Option<&'a PortfolioRisk<'a>>) -> Context<'a> {
         Context {
             limits: &self.limits,
+            limits_age_ms: self.limits_age_ms,
             halt: &self.halt,
             now: Timestamp::from_unix_millis(NOW_MS),
             instrument: &self.instrument,
@@ -197,6 +200,17 @@ fn everything_but_running_stops_even_a_reduction() {
     world.halt = Halt::Unreadable { why: "disk".to_owned() };
     let message = "the halt state cannot be read, which counts as halted: disk";
     refused(&world, sell("5"), "HALT_STATE_UNREADABLE", message, None);
+}
+
+#[test]
+fn limits_that_were_read_too_long_ago_stop_even_a_reduction() {
+    let mut world = world();
+    world.exposure.held = amount("5");
+    world.limits_age_ms = 2_000;
+    assert!(world.check(sell("5")).is_ok());
+    world.limits_age_ms = 2_001;
+    let message = "the limits were read 2001 ms ago and may be 2000 ms old";
+    refused(&world, sell("5"), "LIMITS_STALE", message, None);
 }
 
 #[test]

@@ -401,6 +401,7 @@ pub(crate) fn approved(order: NewOrder) -> Approved<NewOrder> {
     let market = Market::try_new("99.99".parse().unwrap(), "100.01".parse().unwrap(), at).unwrap();
     let ctx = Context {
         limits: &Limits::default(),
+        limits_age_ms: 0,
         halt: &Halt::Running { version: 1 },
         now: at,
         instrument: &instrument,
