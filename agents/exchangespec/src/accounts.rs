@@ -31,6 +31,7 @@ use crate::plan::{AccountPlan, durability_of, plans};
 use crate::reconcile;
 use crate::reports;
 use crate::risk_model;
+use crate::tooling;
 use crate::views::HaltView;
 
 /// How often a caretaker looks.
@@ -125,6 +126,8 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
         environment,
     });
     let stop = CancellationToken::new();
+    let tooling = tooling::guard(&shared.journal, &shared.live, &shared.environment.clock);
+    shared.tasks.spawn(Arc::clone(&tooling).follow(stop.clone()));
     shared.tasks.spawn(Arc::clone(&shared.live).follow(stop.clone()));
     let (tried, mut tries) = mpsc::channel(shared.plans.len());
     for at in 0..shared.plans.len() {
@@ -143,6 +146,7 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
     let end = stop.clone().drop_guard();
     Ok(Opened::new(Exchange { shared, _end: end })
         .with_journal(journal, clock)
+        .guarded_by(tooling)
         .with_status(seen)
         .on_close(move || closing.close(stop).boxed()))
 }
@@ -169,6 +173,15 @@ impl Exchange {
     /// The limits in force.
     pub(crate) fn limits(&self) -> &LiveLimits {
         &self.shared.live
+    }
+
+    /// The breaker of tools.
+    pub(crate) fn tooling(&self) -> tooling::Record {
+        tooling::Record {
+            journal: self.shared.journal.clone(),
+            live: Arc::clone(&self.shared.live),
+            clock: Arc::clone(&self.shared.environment.clock),
+        }
     }
 
     /// The record.

@@ -33,6 +33,7 @@ mod reports;
 mod risk_model;
 mod routing;
 mod situation;
+mod tooling;
 mod tools;
 mod views;
 

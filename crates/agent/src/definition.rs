@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use wire::InstanceId;
 
 use crate::commands::JournalCommands;
-use crate::{Commands, Config, MemoryCommands, ToolDef};
+use crate::{Commands, Config, MemoryCommands, ToolDef, Tooling};
 
 /// An agent.
 pub struct Definition<S: 'static> {
@@ -57,6 +57,7 @@ pub struct Opened<S> {
     pub(crate) state: Arc<S>,
     pub(crate) commands: Arc<dyn Commands>,
     pub(crate) status: watch::Receiver<Status>,
+    pub(crate) tooling: Option<Arc<Tooling>>,
     pub(crate) close: Option<Close>,
 }
 
@@ -76,7 +77,7 @@ impl<S> Opened<S> {
         // A receiver whose sender is gone keeps its last value: always ready.
         let (_, status) = watch::channel(Status::default());
         let commands = Arc::new(MemoryCommands::new());
-        Self { state: Arc::new(state), commands, status, close: None }
+        Self { state: Arc::new(state), commands, status, tooling: None, close: None }
     }
 
     /// Puts commands on record in the journal, which all replicas share.
@@ -90,6 +91,13 @@ impl<S> Opened<S> {
     #[must_use]
     pub fn with_status(mut self, status: watch::Receiver<Status>) -> Self {
         self.status = status;
+        self
+    }
+
+    /// Stops tools by the breaker of tools.
+    #[must_use]
+    pub fn guarded_by(mut self, tooling: Arc<Tooling>) -> Self {
+        self.tooling = Some(tooling);
         self
     }
 

@@ -28,6 +28,7 @@ mod secret;
 mod shell;
 mod shutdown;
 mod tool;
+mod tooling;
 
 pub use bus::Status;
 pub use commands::{Begun, Commands, MemoryCommands};
@@ -44,4 +45,5 @@ pub use running::{Host, Running, StartError, start};
 pub use secret::{Secret, SecretError, load_or_make_token};
 pub use shutdown::ended as shutdown_requested;
 pub use tool::{Answer, Args, CallContext, Run, ToolDef, ToolTable, typed};
+pub use tooling::{Tooling, ToolingRecord, ToolingState};
 pub use wire::{Effect, Failure};

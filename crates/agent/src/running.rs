@@ -116,6 +116,7 @@ pub async fn start<S: Send + Sync>(
         table: ToolTable::new(definition.tools),
         questions: ToolTable::new(definition.questions),
         state: opened.state,
+        tooling: opened.tooling,
         effects: Effects::new(opened.commands),
         clock,
         metrics: metrics.clone(),

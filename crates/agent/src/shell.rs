@@ -21,7 +21,7 @@ use wire::{AgentName, Code, Failure, InstanceId, ToolName, Traceparent};
 
 use crate::effects::{Effects, When};
 use crate::tool::{Entry, hash};
-use crate::{Answer, Args, CallContext, Run, ToolTable};
+use crate::{Answer, Args, CallContext, Run, ToolTable, Tooling};
 
 /// The tools of one instance with everything around them.
 pub(crate) struct Shell<S: 'static> {
@@ -30,6 +30,7 @@ pub(crate) struct Shell<S: 'static> {
     pub(crate) table: ToolTable<S>,
     pub(crate) questions: ToolTable<S>,
     pub(crate) state: Arc<S>,
+    pub(crate) tooling: Option<Arc<Tooling>>,
     pub(crate) effects: Effects,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
@@ -82,7 +83,14 @@ impl<S: Send + Sync> Shell<S> {
         async move {
             let (tool, started) = (call.tool.clone(), Instant::now());
             let _counted = Counted::new(&self);
-            let answer = self.answer(table(&self), call).await;
+            let stopped = self.tooling.as_ref().and_then(|tooling| tooling.stops(tool.as_str()));
+            let answer = match stopped {
+                Some(refusal) => Err(refusal),
+                None => self.answer(table(&self), call).await,
+            };
+            if let Some(tooling) = &self.tooling {
+                tooling.told(tool.as_str(), &answer);
+            }
             self.account(&tool, &answer, started.elapsed());
             answer
         }

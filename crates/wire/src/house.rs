@@ -21,6 +21,34 @@ pub const BREAKERS: &str = "breakers";
 /// Asks what an order would do: [`OrderAsked`], [`OrderRiskView`].
 pub const RISK_OF_ORDER: &str = "risk_of_order";
 
+/// Trips the breaker of tools: [`ToolingTripped`], [`ToolingView`].
+pub const TRIP_TOOLING: &str = "trip_tooling";
+/// Asks for the breaker of tools alone: [`Nothing`], [`ToolingView`].
+pub const TOOLING: &str = "tooling";
+
+/// A question without parameters.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Trouble with tools.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolingTripped {
+    /// What was seen, with its numbers.
+    #[schemars(length(min = 1, max = 200))]
+    pub reason: String,
+}
+
+/// The breaker of tools.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ToolingView {
+    /// Closed, half_open, open, needs_person, missing or unreadable.
+    pub state: String,
+    /// Whether it stops tools.
+    pub stops: bool,
+}
+
 /// Which limits are shown.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

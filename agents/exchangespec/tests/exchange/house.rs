@@ -42,15 +42,9 @@ impl House {
         house
     }
 
-    /// Waits until every symbol of the simulated market has a price: an instance serves as soon as
-    /// one of them has.
+    /// Waits until every symbol of the simulated market has a price.
     pub(crate) async fn priced(&self) {
-        for symbol in ["BTCUSDT", "ETHUSDT", "SOLUSDT"] {
-            let args = with_exchange(json!({ "symbol": symbol, "depth": 1 }));
-            while self.ask("get_orderbook", args.clone()).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
+        priced(&self.client).await;
     }
 
     /// The same on another market.
@@ -205,6 +199,17 @@ pub(crate) async fn ask(
     let (agent, tool) = ("exchangespec".parse().unwrap(), tool.parse().unwrap());
     let answer = client.call(&agent, &tool, to_raw_value(&args).unwrap(), &options).await?;
     Ok(serde_json::from_str(answer.get()).unwrap())
+}
+
+/// Waits until every symbol of the simulated market has a price: an instance serves as soon as one
+/// of them has.
+pub(crate) async fn priced(client: &Client) {
+    for symbol in ["BTCUSDT", "ETHUSDT", "SOLUSDT"] {
+        let args = with_exchange(json!({ "symbol": symbol, "depth": 1 }));
+        while ask(client, "", "get_orderbook", args.clone()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
 }
 
 pub(crate) fn with_exchange(mut args: Value) -> Value {

@@ -15,6 +15,8 @@ mod orders;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod questions;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod refusals;

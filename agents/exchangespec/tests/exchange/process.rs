@@ -14,7 +14,8 @@ use testkit::{Postgres, Redis, WallClock, free_port};
 use wire::{Code, Failure, PresenceState};
 
 use crate::house::{
-    account_flags, ask, from_fills, limit, market, orders, sim, total, uuid, venue, with_exchange,
+    account_flags, ask, from_fills, limit, market, orders, priced, sim, total, uuid, venue,
+    with_exchange,
 };
 
 struct Program(Child);
@@ -137,6 +138,7 @@ async fn survives(database: &str, state: &Path) {
     health.wait_for(|health| *health == bus::Health::Up).await.unwrap();
     let client = Client::start(&bus, &"coordinator".parse().unwrap()).await.unwrap();
     let first = served(&client, None).await;
+    priced(&client).await;
 
     // At rest: everything is as it was.
     for number in 0..6 {
@@ -146,6 +148,7 @@ async fn survives(database: &str, state: &Path) {
     program.kill();
     let program = Program::start(&redis, state, database, &venue);
     let second = served(&client, Some(&first)).await;
+    priced(&client).await;
     forgotten(&client, &first).await;
     let after = account(&client).await;
     assert_eq!(after["balances"], before["balances"]);
