@@ -90,6 +90,31 @@ fn a_breaker_is_tripped_and_reset_by_a_person_who_says_why() {
 }
 
 #[test]
+fn a_limit_is_set_and_given_back_by_a_person_who_says_why() {
+    let state = tempfile::TempDir::new().unwrap();
+    let limit = |args: &[&str]| {
+        command(BOT4).arg("limit").args(args).arg("--state").arg(state.path()).output().unwrap()
+    };
+    check(&limit(&["show"]), 0, "max_leverage 3\n");
+    check(&limit(&["set", "max_leverage", "5", "--reason", "x"]), 2, "--by");
+    let by = ["--by", "ann", "--reason", "a larger account"];
+    let set = |limit: &'static str, value: &'static str| [&["set", limit, value], &by[..]].concat();
+    check(&limit(&set("max_leverage", "5")), 0, "max_leverage: 3 -> 5");
+    check(&limit(&["show"]), 0, "max_leverage 5 (set by a person; configured: 3)");
+    check(
+        &limit(&set("max_leverage", "-5")),
+        1,
+        "`limits.max_leverage` is -5 but must be more than 0",
+    );
+    check(&limit(&set("max_leverage", "none")), 1, "`limits.max_leverage` cannot be taken away");
+    check(&limit(&set("max_lever", "5")), 1, "there is no limit \"max_lever\"");
+    check(&limit(&set("max_var", "0.02")), 0, "max_var: not set -> 0.02");
+    check(&limit(&set("max_var", "none")), 0, "max_var: 0.02 -> not set");
+    check(&limit(&[&["clear", "max_leverage"], &by[..]].concat()), 0, "max_leverage: 5 -> 3");
+    check(&limit(&["show"]), 0, "max_leverage as configured by ann: a larger account");
+}
+
+#[test]
 fn status_and_tools_are_for_people_and_for_programs() {
     let up = Up::start();
     check(&up.bot4(&["status"]), 0, "exchangespec (1 ready)");
