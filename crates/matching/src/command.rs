@@ -4,8 +4,8 @@ use domain::{OrderId, Side};
 
 use crate::money::Atoms;
 use crate::{
-    AccountId, AssetId, ClientId, Fees, Filters, ListId, Listing, Order, OrderList, OrderRequest,
-    Refusal, SymbolId, SymbolStatus,
+    AccountId, AssetId, ClientId, Fees, Filters, ListId, ListKind, Listing, Order, OrderList,
+    OrderRequest, Refusal, SymbolId, SymbolStatus,
 };
 
 /// What an account trades with.
@@ -115,6 +115,23 @@ pub enum ListOrders {
         /// The one of the pair with the higher price.
         above: OrderRequest,
         /// The one of the pair with the lower price.
+        below: OrderRequest,
+    },
+    /// One pays the other.
+    Opo {
+        /// A limit order or limit maker that buys.
+        working: OrderRequest,
+        /// Sells what `working` received; without a quantity, and no market order by quote
+        /// quantity.
+        pending: OrderRequest,
+    },
+    /// One pays a pair.
+    Opoco {
+        /// A limit order or limit maker that buys.
+        working: OrderRequest,
+        /// The one of the pair with the higher price; sells, without a quantity.
+        above: OrderRequest,
+        /// The one of the pair with the lower price; sells, without a quantity.
         below: OrderRequest,
     },
 }
@@ -359,6 +376,22 @@ pub enum Reply {
         /// The order that was to be placed; `None` when it was not attempted.
         placed: Option<Result<OrderId, Refusal>>,
     },
+}
+
+// === impl ListOrders ===
+
+impl ListOrders {
+    /// How the orders depend on each other.
+    #[must_use]
+    pub const fn kind(&self) -> ListKind {
+        match self {
+            Self::Oco { .. } => ListKind::Oco,
+            Self::Oto { .. } => ListKind::Oto,
+            Self::Otoco { .. } => ListKind::Otoco,
+            Self::Opo { .. } => ListKind::Opo,
+            Self::Opoco { .. } => ListKind::Opoco,
+        }
+    }
 }
 
 // === impl Reply ===

@@ -92,7 +92,8 @@ pub struct OrderRequest {
     pub kind: OrderKind,
     /// How long it may wait; of no effect for what trades at the market.
     pub time_in_force: TimeInForce,
-    /// How many lots; zero for a market order by quote quantity.
+    /// How many lots; zero for a market order by quote quantity, and for an order that is paid by
+    /// the working order of its list.
     pub lots: i64,
     /// For a market order by quote quantity: how much of the quote asset to spend or receive.
     pub quote_atoms: Atoms,
@@ -142,7 +143,8 @@ pub struct Order {
     /// When a trailing order began to watch the price; that alone makes no report.
     pub trailing_since: Option<Timestamp>,
     /// Lots that were asked for, after amendments; for a market order by quote quantity the lots
-    /// that the quantity could trade when it came.
+    /// that the quantity could trade when it came; zero while an order waits for the one that pays
+    /// it.
     pub lots: i64,
     /// What a market order by quote quantity was to spend or receive; else zero.
     pub quote_atoms: Atoms,
@@ -152,6 +154,9 @@ pub struct Order {
     pub executed_lots: i64,
     /// What they cost or brought in the quote asset, before commission.
     pub executed_quote: Atoms,
+    /// What the working order of a list that pays has received and keeps for the orders that it
+    /// pays, in the base asset; zero for every other order.
+    pub kept: Atoms,
     /// Lots that self-trade prevention took from it.
     pub prevented_lots: i64,
     /// The last prevented match that it was in.
@@ -177,6 +182,10 @@ pub enum ListKind {
     Oto,
     /// One triggers a pair of which one cancels the other.
     Otoco,
+    /// One pays the other: it triggers it, for as much as it received.
+    Opo,
+    /// One pays a pair of which one cancels the other.
+    Opoco,
 }
 
 /// Where a list stands.
@@ -347,6 +356,37 @@ impl Order {
     pub const fn open_lots(&self) -> i64 {
         self.lots.saturating_sub(self.executed_lots).saturating_sub(self.prevented_lots)
     }
+
+    /// Waits for the working order of its list to pay it, and has no quantity until then.
+    #[must_use]
+    pub const fn is_unpaid(&self) -> bool {
+        matches!(self.status, OrderStatus::PendingNew) && self.lots == 0
+    }
+}
+
+// === impl ListKind ===
+
+impl ListKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Oco, Self::Oto, Self::Otoco, Self::Opo, Self::Opoco];
+
+    /// Whether its first order must be filled before the others start.
+    #[must_use]
+    pub const fn has_working(self) -> bool {
+        !matches!(self, Self::Oco)
+    }
+
+    /// Whether it has two orders of which one cancels the other.
+    #[must_use]
+    pub const fn has_pair(self) -> bool {
+        matches!(self, Self::Oco | Self::Otoco | Self::Opoco)
+    }
+
+    /// Whether what its first order receives is the quantity of the others.
+    #[must_use]
+    pub const fn pays(self) -> bool {
+        matches!(self, Self::Opo | Self::Opoco)
+    }
 }
 
 // === impl OrderList ===
@@ -359,14 +399,14 @@ impl OrderList {
 
     /// The orders of the pair of which one cancels the other.
     pub(crate) fn pair(&self) -> impl Iterator<Item = OrderId> + '_ {
-        let skip = usize::from(self.kind != ListKind::Oco);
-        let is_pair = self.kind != ListKind::Oto;
+        let skip = usize::from(self.kind.has_working());
+        let is_pair = self.kind.has_pair();
         self.legs.iter().copied().flatten().skip(skip).map(|leg| leg.0).filter(move |_| is_pair)
     }
 
     /// Whether `id` is the order that must be filled before the others start.
     pub(crate) fn is_working_leg(&self, id: OrderId) -> bool {
         let first = self.legs.first().copied().flatten();
-        self.kind != ListKind::Oco && first.is_some_and(|leg| leg.0 == id)
+        self.kind.has_working() && first.is_some_and(|leg| leg.0 == id)
     }
 }

@@ -120,6 +120,8 @@ pub struct Permissions {
     pub oco: bool,
     /// Lists whose working order triggers the rest.
     pub oto: bool,
+    /// Lists whose working order pays the rest; they need `oto` too.
+    pub opo: bool,
     /// Cancelling and replacing in one command.
     pub cancel_replace: bool,
     /// Making an order smaller where it stands.
@@ -141,6 +143,7 @@ impl Permissions {
             trailing: true,
             oco: true,
             oto: true,
+            opo: true,
             cancel_replace: true,
             amend: true,
         }

@@ -96,6 +96,9 @@ pub(crate) struct OrderEntry {
     pub(crate) iceberg_lots: i64,
     pub(crate) executed_lots: i64,
     pub(crate) executed_quote_atoms: String,
+    /// What it keeps for the orders of its list; entries from before such lists say nothing.
+    #[serde(default = "none_atoms")]
+    pub(crate) kept_atoms: String,
     pub(crate) prevented_lots: i64,
     pub(crate) prevented_match: Option<u64>,
     pub(crate) amends: u32,
@@ -105,6 +108,10 @@ pub(crate) struct OrderEntry {
     pub(crate) working_at: Option<i64>,
     pub(crate) fill: Option<FillEntry>,
     pub(crate) at: i64,
+}
+
+fn none_atoms() -> String {
+    "0".to_owned()
 }
 
 /// A trade of an account's order.

@@ -171,6 +171,9 @@ impl Turn<'_> {
     }
 
     fn check_amend(&self, order: &Order, lots: i64, name: ClientId) -> Result<(), Refusal> {
+        if order.is_unpaid() {
+            return Err(Refusal::AmendPendingOpo);
+        }
         if lots == order.lots {
             return Err(Refusal::AmendNoChange);
         }
@@ -187,15 +190,6 @@ impl Turn<'_> {
         if name != order.client_id && self.is_name_taken(order.account, name) {
             return Err(Refusal::DuplicateClientId);
         }
-        // The price was checked when the order came; it may have left the band since.
-        let unbanded = crate::Filters {
-            percent_price: None,
-            percent_by_side: None,
-            min_ticks: 0,
-            max_ticks: 0,
-            tick_multiple: 0,
-            ..filters.clone()
-        };
         let request = OrderRequest {
             kind: order.kind,
             stop_ticks: order.stop_ticks,
@@ -204,7 +198,8 @@ impl Turn<'_> {
         let tick_lot_atoms = self.market.tick_lot_atoms;
         let average = |minutes: u32| self.market.averages.average(minutes, self.at);
         let candidate = Candidate { request: &request, lots, tick_lot_atoms };
-        filters::check(&unbanded, &candidate, &average)
+        // The price was checked when the order came; it may have left the band since.
+        filters::check_amounts(filters, &candidate, &average)
     }
 
     /// Makes one order smaller and gives it a name.

@@ -3,6 +3,7 @@
 mod account;
 mod average;
 mod cancel;
+mod chain;
 mod external;
 mod lists;
 mod market;

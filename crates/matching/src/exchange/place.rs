@@ -22,10 +22,12 @@ pub(super) enum Role {
     Pair,
     /// It starts when the working order is filled.
     Pending,
+    /// It starts when the working order is filled, with the quantity that this one received.
+    Paid,
 }
 
 /// Whether the fields of an order go together.
-fn check_shape(request: &OrderRequest) -> Result<(), Refusal> {
+fn check_shape(request: &OrderRequest, role: Role) -> Result<(), Refusal> {
     let kind = request.kind;
     let is_by_quote = request.quote_atoms != 0;
     let numbers = [request.lots, request.ticks, request.stop_ticks, request.iceberg_lots];
@@ -35,7 +37,11 @@ fn check_shape(request: &OrderRequest) -> Result<(), Refusal> {
     if is_by_quote && (kind != OrderKind::Market || request.lots != 0) {
         return Err(Refusal::UnsupportedCombination);
     }
-    if !is_by_quote && request.lots < 1 {
+    let is_paid = role == Role::Paid;
+    if is_paid && (is_by_quote || request.lots != 0) {
+        return Err(Refusal::OpoPendingQuantity);
+    }
+    if !is_by_quote && !is_paid && request.lots < 1 {
         return Err(Refusal::Filter(Filter::LotSize));
     }
     if kind.has_price() && request.ticks < 1 {
@@ -50,7 +56,7 @@ fn check_shape(request: &OrderRequest) -> Result<(), Refusal> {
     if (kind == OrderKind::LimitMaker || request.iceberg_lots > 0) && !rests {
         return Err(Refusal::UnsupportedCombination);
     }
-    if request.iceberg_lots > request.lots {
+    if request.iceberg_lots > request.lots && !is_paid {
         return Err(Refusal::IcebergExceedsQuantity);
     }
     Ok(())
@@ -149,12 +155,14 @@ impl Turn<'_> {
         request: &OrderRequest,
         role: Role,
     ) -> Result<Ready, Refusal> {
-        check_shape(request)?;
+        check_shape(request, role)?;
         let stp = check_permissions(&self.market.listing.permissions, request)?;
         let lots = self.lots_of(account, request, stp)?;
-        let candidate = Candidate { request, lots, tick_lot_atoms: self.market.tick_lot_atoms };
         let average = |minutes: u32| self.market.averages.average(minutes, self.at);
-        filters::check(&self.market.listing.filters, &candidate, &average)?;
+        filters::check_prices(&self.market.listing.filters, request, &average)?;
+        if role != Role::Paid {
+            self.check_amounts(request, lots)?;
+        }
         self.check_size(request, lots)?;
         self.check_position(account, request.side, lots)?;
         if self.is_name_taken(account, request.client_id) {
@@ -163,14 +171,29 @@ impl Turn<'_> {
         if role == Role::Starts && self.would_trigger(request) {
             return Err(Refusal::WouldTrigger);
         }
-        if role != Role::Pending && self.would_take(request) {
+        let starts = matches!(role, Role::Starts | Role::Pair);
+        if starts && self.would_take(request) {
             return Err(Refusal::WouldTake);
         }
         let hold = match role {
-            Role::Pending => 0,
+            Role::Pending | Role::Paid => 0,
             Role::Starts | Role::Pair => self.hold_of(account, request, lots, stp),
         };
         Ok(Ready { lots, stp, hold })
+    }
+
+    /// Checks the quantity and the value of an order against the filters.
+    fn check_amounts(&self, request: &OrderRequest, lots: i64) -> Result<(), Refusal> {
+        let candidate = Candidate { request, lots, tick_lot_atoms: self.market.tick_lot_atoms };
+        let average = |minutes: u32| self.market.averages.average(minutes, self.at);
+        filters::check_amounts(&self.market.listing.filters, &candidate, &average)
+    }
+
+    /// Checks an order that is paid now, whose quantity nobody knew when it came.
+    pub(super) fn check_paid(&self, request: &OrderRequest) -> Result<(), Refusal> {
+        check_shape(request, Role::Pending)?;
+        self.check_amounts(request, request.lots)?;
+        self.check_size(request, request.lots)
     }
 
     /// Whether an open order of the account has this name.

@@ -152,6 +152,7 @@ impl Turn<'_> {
             iceberg_lots: request.iceberg_lots,
             executed_lots: 0,
             executed_quote: 0,
+            kept: 0,
             prevented_lots: 0,
             prevented_match: None,
             amends: 0,
@@ -259,6 +260,11 @@ impl Turn<'_> {
     /// Ends an order: takes it out, gives its money back, reports it, tells its list.
     pub(super) fn end(&mut self, key: u32, ending: Ending) {
         self.detach(key);
+        if ending == Ending::Filled {
+            self.hand_over(key);
+        } else {
+            self.let_go(key);
+        }
         let record = self.market.orders.at(key);
         if record.is_coupled {
             self.release_pair(key);

@@ -6,6 +6,7 @@ mod external;
 mod floor;
 mod lists;
 mod orders;
+mod paying;
 mod properties;
 mod rules;
 mod stops;

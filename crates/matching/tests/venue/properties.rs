@@ -6,9 +6,9 @@ use domain::{Side, TimeInForce, Timestamp};
 use matching::{
     AccountId, AccountSpec, AssetId, Atoms, Cancel, CancelReplace, CancelRestriction, ClientId,
     Command, Event, Exchange, ExecutionKind, External, Fees, Funding, Keep, Liquidity, ListId,
-    ListKind, ListOrders, ListRef, ListRequest, Listing, Order, OrderId, OrderKind, OrderList,
-    OrderRef, OrderRequest, OrderStatus, PriceLevel, QueueModel, Refusal, ReplaceMode, Reply,
-    StpMode, SymbolId, SymbolStatus, VenueLimits,
+    ListOrders, ListRef, ListRequest, Listing, Order, OrderId, OrderKind, OrderList, OrderRef,
+    OrderRequest, OrderStatus, PriceLevel, QueueModel, Refusal, ReplaceMode, Reply, StpMode,
+    SymbolId, SymbolStatus, VenueLimits,
 };
 use proptest::prelude::*;
 
@@ -141,14 +141,33 @@ fn list() -> impl Strategy<Value = ListOrders> {
             .prop_map(|(side, ticks, lots)| OrderRequest::limit(side, ticks, lots))
     };
     let both = || side().prop_flat_map(pair);
+    let buying = || working().prop_map(|order| OrderRequest { side: Side::Buy, ..order });
+    // Mostly what such a list takes: sales without a quantity.
+    let unpaid = || {
+        (order(), prop::bool::weighted(0.9)).prop_map(|(order, is_right)| match is_right {
+            true => OrderRequest { side: Side::Sell, lots: 0, quote_atoms: 0, ..order },
+            false => order,
+        })
+    };
+    // Boxed, because a strategy of so many parts is larger than a test's stack.
     prop_oneof![
-        both().prop_map(|(above, below)| ListOrders::Oco { above, below }),
-        (working(), order()).prop_map(|(working, pending)| ListOrders::Oto { working, pending }),
-        (working(), both()).prop_map(|(working, (above, below))| ListOrders::Otoco {
-            working,
-            above,
-            below
-        }),
+        both().prop_map(|(above, below)| ListOrders::Oco { above, below }).boxed(),
+        (working(), order())
+            .prop_map(|(working, pending)| ListOrders::Oto { working, pending })
+            .boxed(),
+        (working(), both())
+            .prop_map(|(working, (above, below))| ListOrders::Otoco { working, above, below })
+            .boxed(),
+        (buying(), unpaid())
+            .prop_map(|(working, pending)| ListOrders::Opo { working, pending })
+            .boxed(),
+        (buying(), pair(Side::Sell))
+            .prop_map(|(working, (above, below))| ListOrders::Opoco {
+                working,
+                above: OrderRequest { lots: 0, ..above },
+                below: OrderRequest { lots: 0, ..below },
+            })
+            .boxed(),
     ]
 }
 
@@ -335,13 +354,14 @@ fn needs(exchange: &Exchange, account: AccountId) -> BTreeMap<AssetId, Atoms> {
         let (base, quote) = exchange.pair(symbol).unwrap();
         let mut pairs: BTreeMap<ListId, Vec<Order>> = BTreeMap::new();
         for order in exchange.open_orders(account, symbol) {
+            *needs.entry(base).or_default() += order.kept;
             if order.status == OrderStatus::PendingNew {
                 continue;
             }
             let asset = if order.side == Side::Buy { quote } else { base };
             let list = order.list.map(|id| exchange.order_list(account, ListRef::Id(id)).unwrap());
             match list {
-                Some(list) if list.kind != ListKind::Oto && !is_first_of_chain(list, order) => {
+                Some(list) if list.kind.has_pair() && !is_first_of_chain(list, order) => {
                     pairs.entry(list.id).or_default().push(*order);
                 }
                 _ => *needs.entry(asset).or_default() += need(exchange, order),
@@ -359,7 +379,7 @@ fn needs(exchange: &Exchange, account: AccountId) -> BTreeMap<AssetId, Atoms> {
 }
 
 fn is_first_of_chain(list: &OrderList, order: &Order) -> bool {
-    list.kind == ListKind::Otoco && list.legs[0].is_some_and(|leg| leg.0 == order.id)
+    list.kind.has_working() && list.legs[0].is_some_and(|leg| leg.0 == order.id)
 }
 
 fn check(exchange: &Exchange, watcher: &Watcher) {

@@ -121,9 +121,11 @@ fn extras(mut object: Object, listed: &Listed, order: &Order) -> Object {
 
 /// Quantities and words that every form of an order has.
 fn body(object: Object, listed: &Listed, order: &Order) -> Object {
+    let object = object.e8("price", listed.price(order.ticks));
+    // An order that waits to be paid by its list has no quantity yet.
+    let object =
+        if order.lots > 0 { object.e8("origQty", listed.quantity(order.lots)) } else { object };
     object
-        .e8("price", listed.price(order.ticks))
-        .e8("origQty", listed.quantity(order.lots))
         .e8("executedQty", listed.quantity(order.executed_lots))
         .e8("origQuoteOrderQty", order.quote_atoms / ATOMS_PER_E8)
         .e8("cummulativeQuoteQty", order.executed_quote / ATOMS_PER_E8)
@@ -231,10 +233,21 @@ pub(crate) fn own_trade(listed: &Listed, trade: &OwnTrade, asset: &str, unit: Ti
         .end()
 }
 
+/// The name of a kind of list where it is written down for a restart.
+pub(crate) const fn list_kind(kind: ListKind) -> &'static str {
+    match kind {
+        ListKind::Oco => "Oco",
+        ListKind::Oto => "Oto",
+        ListKind::Otoco => "Otoco",
+        ListKind::Opo => "Opo",
+        ListKind::Opoco => "Opoco",
+    }
+}
+
 const fn contingency(list: ListKind) -> &'static str {
     match list {
         ListKind::Oco => "OCO",
-        ListKind::Oto | ListKind::Otoco => "OTO",
+        ListKind::Oto | ListKind::Otoco | ListKind::Opo | ListKind::Opoco => "OTO",
     }
 }
 

@@ -207,6 +207,7 @@ fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
         iceberg_lots: entry.iceberg_lots,
         executed_lots: entry.executed_lots,
         executed_quote: entry.executed_quote_atoms.parse().ok()?,
+        kept: entry.kept_atoms.parse().ok()?,
         prevented_lots: entry.prevented_lots,
         prevented_match: entry.prevented_match,
         amends: entry.amends,
@@ -283,11 +284,8 @@ fn put_list(core: &mut Core, entry: &ListEntry) -> Result<(), StateError> {
         client_id: entry.client_id.parse().unwrap_or(ClientId::NONE),
         symbol,
         account,
-        kind: match entry.kind.as_str() {
-            "Oto" => ListKind::Oto,
-            "Otoco" => ListKind::Otoco,
-            _ => ListKind::Oco,
-        },
+        kind: word(&ListKind::ALL, report::list_kind, &entry.kind)
+            .ok_or_else(|| unfit("kind of list", &entry.kind))?,
         status: if entry.is_done { ListStatus::AllDone } else { ListStatus::Executing },
         legs,
         placed_at: Timestamp::from_unix_nanos(entry.placed_at),

@@ -119,7 +119,7 @@ fn symbol_json(listed: &Listed, shows_sets: bool) -> String {
         .bool("icebergAllowed", allowed.icebergs)
         .bool("ocoAllowed", allowed.oco)
         .bool("otoAllowed", allowed.oto)
-        .bool("opoAllowed", false)
+        .bool("opoAllowed", allowed.opo)
         .bool("quoteOrderQtyMarketAllowed", allowed.quote_market)
         .bool("allowTrailingStop", allowed.trailing)
         .bool("cancelReplaceAllowed", allowed.cancel_replace)

@@ -250,6 +250,26 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             lists::place_otoco
         )
     },
+    Operation {
+        orders: 2,
+        ..row!(
+            TRADE,
+            "orderList.place.opo",
+            &[("POST", "/api/v3/orderList/opo")],
+            w1,
+            lists::place_opo
+        )
+    },
+    Operation {
+        orders: 3,
+        ..row!(
+            TRADE,
+            "orderList.place.opoco",
+            &[("POST", "/api/v3/orderList/opoco")],
+            w1,
+            lists::place_opoco
+        )
+    },
     row!(TRADE, "orderList.cancel", &[("DELETE", "/api/v3/orderList")], w1, lists::cancel),
     row!(SIGNED, "orderList.status", &[("GET", "/api/v3/orderList")], w4, lists::status),
     row!(SIGNED, "allOrderLists", &[("GET", "/api/v3/allOrderList")], w20, lists::all),

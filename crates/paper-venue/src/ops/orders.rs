@@ -104,12 +104,16 @@ struct Amounts {
     tif: Option<TimeInForce>,
 }
 
-fn amounts(params: &mut Params, names: &Names) -> Result<Amounts, ApiError> {
+/// Reads the amounts of an order; `lots` are given elsewhere for legs that share them.
+fn amounts(params: &mut Params, names: &Names, lots: Option<i64>) -> Result<Amounts, ApiError> {
     let tif = params.maybe(&names.of("timeInForce"))?.map(read_tif).transpose()?;
     let quote = if names.prefix.is_empty() { params.maybe_e8("quoteOrderQty")? } else { None };
     Ok(Amounts {
         tif,
-        quantity: params.maybe_e8(&names.of("quantity"))?,
+        quantity: match lots {
+            Some(_) => Some(0),
+            None => params.maybe_e8(&names.of("quantity"))?,
+        },
         quote,
         price: params.maybe_e8(&names.of("price"))?,
         stop: params.maybe_e8(&names.of("stopPrice"))?,
@@ -168,7 +172,8 @@ pub(super) struct Frame {
     pub(super) kind: OrderKind,
     pub(super) client_id: ClientId,
     pub(super) stp: Option<StpMode>,
-    /// The quantity of a list's legs, when it is given once for both.
+    /// The quantity of a list's legs, when it is given once for both; zero when it is what the
+    /// working order will have received.
     pub(super) lots: Option<i64>,
 }
 
@@ -179,10 +184,7 @@ pub(super) fn read_order(
     frame: Frame,
     names: &Names,
 ) -> Result<OrderRequest, ApiError> {
-    let mut amounts = amounts(params, names)?;
-    if frame.lots.is_some() {
-        amounts.quantity = amounts.quantity.or(Some(0));
-    }
+    let amounts = amounts(params, names, frame.lots)?;
     check_kind(frame.kind, &amounts, names)?;
     let not_zero = |value: Option<i128>, name: &str| match value {
         Some(0) => Err(ApiError::new(

@@ -9,6 +9,7 @@ mod determinism;
 mod errors;
 mod faults;
 mod limits;
+mod lists;
 mod live;
 mod replay;
 mod restart;
