@@ -4,7 +4,7 @@ use domain::{OrderId, Side};
 
 use crate::money::Atoms;
 use crate::{
-    AccountId, AssetId, ClientId, Fees, Filters, ListId, ListKind, Listing, Order, OrderList,
+    AccountId, AssetId, ClientId, Fees, Filters, ListId, ListRequest, Listing, Order, OrderList,
     OrderRequest, Refusal, SymbolId, SymbolStatus,
 };
 
@@ -89,60 +89,6 @@ pub struct CancelReplace {
     pub mode: ReplaceMode,
     /// The order to be placed.
     pub order: OrderRequest,
-}
-
-/// The orders of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListOrders {
-    /// One cancels the other. Both have one side and one quantity.
-    Oco {
-        /// The one with the higher price.
-        above: OrderRequest,
-        /// The one with the lower price.
-        below: OrderRequest,
-    },
-    /// One triggers the other.
-    Oto {
-        /// A limit order or limit maker.
-        working: OrderRequest,
-        /// Anything but a market order by quote quantity.
-        pending: OrderRequest,
-    },
-    /// One triggers a pair.
-    Otoco {
-        /// A limit order or limit maker.
-        working: OrderRequest,
-        /// The one of the pair with the higher price.
-        above: OrderRequest,
-        /// The one of the pair with the lower price.
-        below: OrderRequest,
-    },
-    /// One pays the other.
-    Opo {
-        /// A limit order or limit maker that buys.
-        working: OrderRequest,
-        /// Sells what `working` received; without a quantity, and no market order by quote
-        /// quantity.
-        pending: OrderRequest,
-    },
-    /// One pays a pair.
-    Opoco {
-        /// A limit order or limit maker that buys.
-        working: OrderRequest,
-        /// The one of the pair with the higher price; sells, without a quantity.
-        above: OrderRequest,
-        /// The one of the pair with the lower price; sells, without a quantity.
-        below: OrderRequest,
-    },
-}
-
-/// A list to be placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListRequest {
-    /// Its name; may be [`ClientId::NONE`].
-    pub client_id: ClientId,
-    /// Its orders.
-    pub orders: ListOrders,
 }
 
 /// A price of a recorded book and what is displayed there.
@@ -376,22 +322,6 @@ pub enum Reply {
         /// The order that was to be placed; `None` when it was not attempted.
         placed: Option<Result<OrderId, Refusal>>,
     },
-}
-
-// === impl ListOrders ===
-
-impl ListOrders {
-    /// How the orders depend on each other.
-    #[must_use]
-    pub const fn kind(&self) -> ListKind {
-        match self {
-            Self::Oco { .. } => ListKind::Oco,
-            Self::Oto { .. } => ListKind::Oto,
-            Self::Otoco { .. } => ListKind::Otoco,
-            Self::Opo { .. } => ListKind::Opo,
-            Self::Opoco { .. } => ListKind::Opoco,
-        }
-    }
 }
 
 // === impl Reply ===

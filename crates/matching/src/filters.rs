@@ -40,7 +40,7 @@ pub(crate) fn check_prices(
     request: &OrderRequest,
     average: &dyn Fn(u32) -> Option<Average>,
 ) -> Result<(), Refusal> {
-    if request.kind.has_price() {
+    if request.kind.has_price() && !request.is_unpriced() {
         check_price(filters, request.ticks)?;
         check_percent(filters, request, average)?;
     }

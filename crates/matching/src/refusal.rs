@@ -119,6 +119,18 @@ pub enum Refusal {
     /// An order that is to be paid by its list names a quantity.
     #[error("Pending orders should not include the 'quantity' tag.")]
     OpoPendingQuantity,
+    /// The symbol does not take pegged orders.
+    #[error("Pegged orders are not supported for this symbol.")]
+    PegNotSupported,
+    /// A peg on an order without a limit price.
+    #[error("This order type may not use pegged price.")]
+    PegKind,
+    /// A maker that is pegged to the other side.
+    #[error("This price peg cannot be used with this order type.")]
+    PegReferenceKind,
+    /// The book has no level to take the price from.
+    #[error("Order book liquidity is too low for this pegged order.")]
+    PegNoLevel,
     /// The symbol does not replace orders.
     #[error("Order cancel-replace is not supported for this symbol.")]
     CancelReplaceNotSupported,
@@ -304,6 +316,10 @@ impl Refusal {
             | Self::OcoNotSupported
             | Self::OtoNotSupported
             | Self::OpoNotSupported
+            | Self::PegNotSupported
+            | Self::PegKind
+            | Self::PegReferenceKind
+            | Self::PegNoLevel
             | Self::CancelReplaceNotSupported
             | Self::NoLiquidity
             | Self::LiquidityBelowLotSize

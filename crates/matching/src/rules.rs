@@ -122,6 +122,8 @@ pub struct Permissions {
     pub oto: bool,
     /// Lists whose working order pays the rest; they need `oto` too.
     pub opo: bool,
+    /// Orders that take their price from the book.
+    pub pegs: bool,
     /// Cancelling and replacing in one command.
     pub cancel_replace: bool,
     /// Making an order smaller where it stands.
@@ -144,6 +146,7 @@ impl Permissions {
             oco: true,
             oto: true,
             opo: true,
+            pegs: true,
             cancel_replace: true,
             amend: true,
         }

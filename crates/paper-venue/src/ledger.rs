@@ -88,6 +88,11 @@ pub(crate) struct OrderEntry {
     pub(crate) status: String,
     pub(crate) expiry_reason: Option<String>,
     pub(crate) ticks: i64,
+    /// The price that was asked for; entries from before pegged orders say nothing, and mean
+    /// `ticks`.
+    pub(crate) asked_ticks: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peg: Option<PegEntry>,
     pub(crate) stop_ticks: i64,
     pub(crate) trailing_bips: u32,
     pub(crate) trailing_since: Option<i64>,
@@ -108,6 +113,13 @@ pub(crate) struct OrderEntry {
     pub(crate) working_at: Option<i64>,
     pub(crate) fill: Option<FillEntry>,
     pub(crate) at: i64,
+}
+
+/// Where an order takes its price from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PegEntry {
+    pub(crate) reference: String,
+    pub(crate) offset_levels: u32,
 }
 
 fn none_atoms() -> String {

@@ -1,8 +1,9 @@
 //! Lists whose working order triggers the rest, and those whose working order pays the rest.
 //!
 //! Orders that wait for the working order hold nothing. When their turn comes and the account
-//! cannot pay them, or a limit maker among them would take, they expire as rejected; a stop that
-//! the price has passed meanwhile starts at once, because it is there to protect.
+//! cannot pay them, or a limit maker among them would take, they expire as rejected; so they do
+//! when one is pegged and the book has no price for it, or one that a filter or its pair refuses. A
+//! stop that the price has passed meanwhile starts at once, because it is there to protect.
 //!
 //! A list that pays (Binance, "One Pays the Other") buys first and sells what it received. What
 //! each fill of the working order brings is locked at once. The commission is taken from the free
@@ -14,6 +15,7 @@
 use super::account::Counts;
 use super::lists::request_of;
 use super::market::Wait;
+use super::pair::check_pair_prices;
 use super::place::Role;
 use super::turn::{Ending, Note, Ready, Turn};
 use crate::money::Atoms;
@@ -152,11 +154,17 @@ impl Turn<'_> {
         let mut hold: Atoms = 0;
         let mut is_refused = false;
         for key in &keys {
+            let is_contingent = self.market.orders.at(*key).order.kind.is_contingent();
+            is_refused |= !is_contingent && !self.take_price(*key);
             let order = self.market.orders.at(*key).order;
             let request = request_of(&order);
             hold = hold.max(self.hold_of(list.account, &request, order.lots, order.stp));
             is_refused |= self.would_take(&request);
             is_refused |= list.kind.pays() && self.check_paid(&request).is_err();
+        }
+        if let [above, below] = keys.as_slice() {
+            let order = |key: u32| request_of(&self.market.orders.at(key).order);
+            is_refused |= check_pair_prices(&order(*above), &order(*below), None).is_err();
         }
         let Some(first) = keys.first().copied() else { return };
         let side = self.market.orders.at(first).order.side;

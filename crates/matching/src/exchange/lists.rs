@@ -37,7 +37,7 @@ pub(super) struct Lists {
     pub(super) next: u64,
 }
 
-/// An order that waited, as it was asked for.
+/// An order that waited, as it would be asked for now.
 pub(super) const fn request_of(order: &Order) -> OrderRequest {
     OrderRequest {
         client_id: order.client_id,
@@ -46,7 +46,8 @@ pub(super) const fn request_of(order: &Order) -> OrderRequest {
         time_in_force: order.time_in_force,
         lots: order.lots,
         quote_atoms: order.quote_atoms,
-        ticks: order.ticks,
+        ticks: if order.ticks > 0 { order.ticks } else { order.asked_ticks },
+        peg: order.peg,
         stop_ticks: order.stop_ticks,
         trailing_bips: order.trailing_bips,
         iceberg_lots: order.iceberg_lots,
@@ -139,7 +140,12 @@ impl Turn<'_> {
         pair: [OrderRequest; 2],
     ) -> Result<ListId, Refusal> {
         let [above, below] = pair;
-        check_pair(&above, &below, self.market.last_ticks())?;
+        // What a peg refuses comes up below, where each order is looked at alone.
+        let entering = |request: &OrderRequest| {
+            let ticks = self.entry_ticks(request, Role::Pair).unwrap_or(request.ticks);
+            OrderRequest { ticks, ..*request }
+        };
+        check_pair(&entering(&above), &entering(&below), self.market.last_ticks())?;
         self.check_names(&pair)?;
         let first = self.check_one(account, &above, Role::Pair)?;
         let second = self.check_one(account, &below, Role::Pair)?;

@@ -8,6 +8,7 @@ mod external;
 mod lists;
 mod market;
 mod pair;
+mod pegs;
 mod place;
 mod preview;
 mod queue;

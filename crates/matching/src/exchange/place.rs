@@ -44,7 +44,7 @@ fn check_shape(request: &OrderRequest, role: Role) -> Result<(), Refusal> {
     if !is_by_quote && !is_paid && request.lots < 1 {
         return Err(Refusal::Filter(Filter::LotSize));
     }
-    if kind.has_price() && request.ticks < 1 {
+    if kind.has_price() && request.ticks < 1 && !request.is_unpriced() {
         return Err(Refusal::Filter(Filter::Price));
     }
     let has_stop = request.stop_ticks > 0 || request.trailing_bips > 0;
@@ -75,6 +75,9 @@ fn check_permissions(allowed: &Permissions, request: &OrderRequest) -> Result<St
     }
     if request.quote_atoms > 0 && !allowed.quote_market {
         return Err(Refusal::QuoteMarketNotSupported);
+    }
+    if request.peg.is_some() && !allowed.pegs {
+        return Err(Refusal::PegNotSupported);
     }
     match request.stp {
         None => Ok(allowed.stp_default),
@@ -158,12 +161,19 @@ impl Turn<'_> {
         check_shape(request, role)?;
         let stp = check_permissions(&self.market.listing.permissions, request)?;
         let lots = self.lots_of(account, request, stp)?;
-        let average = |minutes: u32| self.market.averages.average(minutes, self.at);
-        filters::check_prices(&self.market.listing.filters, request, &average)?;
-        if role != Role::Paid {
-            self.check_amounts(request, lots)?;
+        let ticks = self.entry_ticks(request, role)?;
+        // A pegged order passes with the price that was asked for, and with the one it takes.
+        let entering =
+            OrderRequest { ticks: if ticks > 0 { ticks } else { request.ticks }, ..*request };
+        let others = Some(request).filter(|asked| asked.ticks > 0 && asked.ticks != entering.ticks);
+        for request in [Some(&entering), others].into_iter().flatten() {
+            self.check_prices(request)?;
+            if role != Role::Paid {
+                self.check_amounts(request, lots)?;
+            }
+            self.check_size(request, lots)?;
         }
-        self.check_size(request, lots)?;
+        let request = &entering;
         self.check_position(account, request.side, lots)?;
         if self.is_name_taken(account, request.client_id) {
             return Err(Refusal::DuplicateClientId);
@@ -179,11 +189,17 @@ impl Turn<'_> {
             Role::Pending | Role::Paid => 0,
             Role::Starts | Role::Pair => self.hold_of(account, request, lots, stp),
         };
-        Ok(Ready { lots, stp, hold })
+        Ok(Ready { lots, ticks, stp, hold })
+    }
+
+    /// Checks the prices of an order against the filters.
+    pub(super) fn check_prices(&self, request: &OrderRequest) -> Result<(), Refusal> {
+        let average = |minutes: u32| self.market.averages.average(minutes, self.at);
+        filters::check_prices(&self.market.listing.filters, request, &average)
     }
 
     /// Checks the quantity and the value of an order against the filters.
-    fn check_amounts(&self, request: &OrderRequest, lots: i64) -> Result<(), Refusal> {
+    pub(super) fn check_amounts(&self, request: &OrderRequest, lots: i64) -> Result<(), Refusal> {
         let candidate = Candidate { request, lots, tick_lot_atoms: self.market.tick_lot_atoms };
         let average = |minutes: u32| self.market.averages.average(minutes, self.at);
         filters::check_amounts(&self.market.listing.filters, &candidate, &average)
@@ -243,7 +259,8 @@ impl Turn<'_> {
     ///
     /// A sale holds its quantity; a purchase at a limit price what it costs there; a market
     /// purchase what it would cost now, or the quote quantity; a purchase that waits to become a
-    /// market order what it costs at its stop, else at the last price.
+    /// market order, or to take its price from the book, what it costs at its stop, else at the
+    /// last price.
     pub(super) fn hold_of(
         &self,
         account: AccountId,
@@ -260,18 +277,20 @@ impl Turn<'_> {
                 let seeker = self.seeker(account, request, stp, Want::Lots(lots));
                 if self.is_blind() { 0 } else { self.market.preview(&seeker).cost }
             }
-            (Side::Buy, OrderKind::StopLoss | OrderKind::TakeProfit) => {
-                let last = self.market.last_ticks().unwrap_or(0);
-                let ticks = if request.stop_ticks > 0 { request.stop_ticks } else { last };
-                self.market.cost(ticks, lots)
-            }
             (
                 Side::Buy,
                 OrderKind::Limit
                 | OrderKind::LimitMaker
+                | OrderKind::StopLoss
                 | OrderKind::StopLossLimit
+                | OrderKind::TakeProfit
                 | OrderKind::TakeProfitLimit,
-            ) => self.market.cost(request.ticks, lots),
+            ) => {
+                let known =
+                    [request.ticks, request.stop_ticks].into_iter().find(|ticks| *ticks > 0);
+                let ticks = known.or_else(|| self.market.last_ticks()).unwrap_or(0);
+                self.market.cost(ticks, lots)
+            }
         }
     }
 

@@ -82,6 +82,7 @@ impl Turn<'_> {
             let is_sane = order.symbol == self.symbol
                 && order.status.is_open()
                 && (order.open_lots() > 0 || (is_paid && order.is_unpaid()))
+                && (order.ticks > 0 || !order.is_working || !order.kind.has_price())
                 && (order.kept == 0 || (pays && order.kept > 0))
                 && order.executed_lots >= 0
                 && order.prevented_lots >= 0
@@ -111,7 +112,10 @@ impl Turn<'_> {
         let own = |order: &Order| match self.need(order) {
             _ if order.status == OrderStatus::PendingNew => 0,
             Some(need) => need,
-            None => self.market.cost(order.stop_ticks, order.open_lots()),
+            None => {
+                let asked = Some(order.asked_ticks).filter(|ticks| *ticks > 0);
+                self.market.cost(asked.unwrap_or(order.stop_ticks), order.open_lots())
+            }
         };
         let mut told: BTreeSet<ListId> = BTreeSet::new();
         let hold = |order: &Order| match order.list.filter(|list| pairs.contains(list)) {

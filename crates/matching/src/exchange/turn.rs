@@ -51,6 +51,8 @@ pub(super) enum Ending {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ready {
     pub(super) lots: i64,
+    /// The price at which it will work; zero when it has none, or takes it later.
+    pub(super) ticks: i64,
     pub(super) stp: StpMode,
     /// What it will hold.
     pub(super) hold: Atoms,
@@ -143,7 +145,9 @@ impl Turn<'_> {
             stp: ready.stp,
             status: OrderStatus::New,
             expiry_reason: None,
-            ticks: request.ticks,
+            ticks: ready.ticks,
+            asked_ticks: request.ticks,
+            peg: request.peg,
             stop_ticks: request.stop_ticks,
             trailing_bips: request.trailing_bips,
             trailing_since: None,
@@ -205,7 +209,7 @@ impl Turn<'_> {
         let open = order.open_lots();
         match order.side {
             Side::Sell => Some(self.market.base_atoms(open)),
-            Side::Buy if order.kind.has_price() => Some(self.market.cost(order.ticks, open)),
+            Side::Buy if order.ticks > 0 => Some(self.market.cost(order.ticks, open)),
             Side::Buy => None,
         }
     }

@@ -7,6 +7,7 @@ mod floor;
 mod lists;
 mod orders;
 mod paying;
+mod pegs;
 mod properties;
 mod rules;
 mod stops;

@@ -7,8 +7,8 @@ use matching::{
     AccountId, AccountSpec, AssetId, Atoms, Cancel, CancelReplace, CancelRestriction, ClientId,
     Command, Event, Exchange, ExecutionKind, External, Fees, Funding, Keep, Liquidity, ListId,
     ListOrders, ListRef, ListRequest, Listing, Order, OrderId, OrderKind, OrderList, OrderRef,
-    OrderRequest, OrderStatus, PriceLevel, QueueModel, Refusal, ReplaceMode, Reply, StpMode,
-    SymbolId, SymbolStatus, VenueLimits,
+    OrderRequest, OrderStatus, Peg, PegReference, PriceLevel, QueueModel, Refusal, ReplaceMode,
+    Reply, StpMode, SymbolId, SymbolStatus, VenueLimits,
 };
 use proptest::prelude::*;
 
@@ -68,6 +68,15 @@ fn client_id() -> impl Strategy<Value = ClientId> {
     ]
 }
 
+/// Mostly no peg, and mostly to a level that the book has.
+fn peg() -> impl Strategy<Value = Option<Peg>> {
+    let reference = prop_oneof![Just(PegReference::Primary), Just(PegReference::Market)];
+    let level = prop_oneof![6 => Just(0u32), 3 => 1u32..4, 1 => 90u32..110];
+    let peg =
+        (reference, level).prop_map(|(reference, offset_levels)| Peg { reference, offset_levels });
+    prop::option::weighted(0.2, peg)
+}
+
 prop_compose! {
     fn order()(
         client_id in client_id(),
@@ -84,6 +93,7 @@ prop_compose! {
         stop_ticks in 90i64..110,
         bips in prop_oneof![3 => Just(0u32), 1 => 100u32..900],
         by_quote in prop::bool::weighted(0.3),
+        peg in peg(),
         stp in prop::option::of(prop::sample::select(&StpMode::ALL[..])),
     ) -> OrderRequest {
         let is_by_quote = by_quote && kind == OrderKind::Market;
@@ -97,7 +107,8 @@ prop_compose! {
             time_in_force: if rests { TimeInForce::GoodTilCanceled } else { time_in_force },
             lots: if is_by_quote { 0 } else { lots },
             quote_atoms: if is_by_quote { Atoms::from(lots * ticks) * 7_000_000 } else { 0 },
-            ticks: if kind.has_price() { ticks } else { 0 },
+            ticks: if !kind.has_price() || (peg.is_some() && ticks % 2 == 0) { 0 } else { ticks },
+            peg: peg.filter(|_| kind.has_price()),
             stop_ticks: if is_contingent { stop_ticks } else { 0 },
             trailing_bips: if is_contingent { bips } else { 0 },
             iceberg_lots: if has_iceberg { iceberg } else { 0 },
@@ -114,6 +125,7 @@ prop_compose! {
         low in 88i64..101,
         shift in 0i64..4,
         (is_limit, is_priced, is_profit) in any::<(bool, bool, bool)>(),
+        (first, second) in (peg(), peg()),
     ) -> (OrderRequest, OrderRequest) {
         let base = OrderRequest::limit(side, 0, lots);
         let loss = |ticks: i64, limit: i64| if is_priced {
@@ -128,17 +140,24 @@ prop_compose! {
         } else {
             OrderRequest { kind: OrderKind::TakeProfitLimit, stop_ticks: ticks, ticks, ..base }
         };
-        match side {
+        let pegged = |order: OrderRequest, peg: Option<Peg>| match peg {
+            Some(_) if order.kind.has_price() => OrderRequest { ticks: 0, peg, ..order },
+            _ => order,
+        };
+        let (above, below) = match side {
             Side::Buy => (loss(high, high + shift), profit(low)),
             Side::Sell => (profit(high), loss(low, low - shift)),
-        }
+        };
+        (pegged(above, first), pegged(below, second))
     }
 }
 
 fn list() -> impl Strategy<Value = ListOrders> {
     let working = || {
-        (side(), 95i64..105, 1i64..15)
-            .prop_map(|(side, ticks, lots)| OrderRequest::limit(side, ticks, lots))
+        (side(), 95i64..105, 1i64..15, peg()).prop_map(|(side, ticks, lots, peg)| OrderRequest {
+            peg,
+            ..OrderRequest::limit(side, ticks, lots)
+        })
     };
     let both = || side().prop_flat_map(pair);
     let buying = || working().prop_map(|order| OrderRequest { side: Side::Buy, ..order });
@@ -341,7 +360,9 @@ fn need(exchange: &Exchange, order: &Order) -> Atoms {
     match order.side {
         Side::Sell => lots * listing.base_atoms_per_lot().unwrap(),
         Side::Buy => {
-            let ticks = if order.kind.has_price() { order.ticks } else { order.stop_ticks };
+            // One that is pegged and waits is worth what was asked for, or its stop.
+            let known = [order.ticks, order.asked_ticks, order.stop_ticks];
+            let ticks = known.into_iter().find(|ticks| *ticks > 0).unwrap_or(0);
             lots * Atoms::from(ticks) * listing.quote_atoms_per_tick_lot().unwrap()
         }
     }

@@ -13,7 +13,7 @@ use matching::{
 
 use super::Core;
 use super::report;
-use crate::ledger::{Entry, FillEntry, ListEntry, OrderEntry};
+use crate::ledger::{Entry, FillEntry, ListEntry, OrderEntry, PegEntry};
 use crate::streams::{Feed, Topic};
 use crate::tape::TapeTrade;
 
@@ -242,6 +242,11 @@ impl Core {
             status: report::status(order.status).to_owned(),
             expiry_reason: order.expiry_reason.map(|why| report::reason(why).to_owned()),
             ticks: order.ticks,
+            asked_ticks: Some(order.asked_ticks),
+            peg: order.peg.map(|peg| PegEntry {
+                reference: report::peg(peg.reference).to_owned(),
+                offset_levels: peg.offset_levels,
+            }),
             stop_ticks: order.stop_ticks,
             trailing_bips: order.trailing_bips,
             trailing_since: order.trailing_since.map(domain::Timestamp::unix_nanos),

@@ -10,7 +10,8 @@ use std::path::Path;
 use domain::{OrderId, TimeInForce, Timestamp};
 use matching::{
     AccountId, AccountSpec, ClientId, Command, ExpiryReason, Fill, Funding, ListId, ListKind,
-    ListStatus, Listing, Order, OrderKind, OrderList, OrderStatus, Reply, Side, StpMode,
+    ListStatus, Listing, Order, OrderKind, OrderList, OrderStatus, Peg, PegReference, Reply, Side,
+    StpMode,
 };
 
 use super::Core;
@@ -176,6 +177,8 @@ const REASONS: [ExpiryReason; 7] = [
     ExpiryReason::ExchangeCanceled,
 ];
 
+const PEGS: [PegReference; 2] = [PegReference::Primary, PegReference::Market];
+
 const TIFS: [TimeInForce; 3] =
     [TimeInForce::GoodTilCanceled, TimeInForce::ImmediateOrCancel, TimeInForce::FillOrKill];
 
@@ -183,6 +186,13 @@ const TIFS: [TimeInForce; 3] =
 fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
     let symbol = *core.symbols.get(&entry.symbol)?;
     let time = Timestamp::from_unix_nanos;
+    let peg = match &entry.peg {
+        Some(peg) => Some(Peg {
+            reference: word(&PEGS, report::peg, &peg.reference)?,
+            offset_levels: peg.offset_levels,
+        }),
+        None => None,
+    };
     Some(Order {
         id: OrderId(entry.order_id),
         symbol,
@@ -199,6 +209,8 @@ fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
             .as_ref()
             .and_then(|text| word(&REASONS, report::reason, text)),
         ticks: entry.ticks,
+        asked_ticks: entry.asked_ticks.unwrap_or(entry.ticks),
+        peg,
         stop_ticks: entry.stop_ticks,
         trailing_bips: entry.trailing_bips,
         trailing_since: entry.trailing_since.map(time),

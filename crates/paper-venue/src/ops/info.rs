@@ -124,7 +124,7 @@ fn symbol_json(listed: &Listed, shows_sets: bool) -> String {
         .bool("allowTrailingStop", allowed.trailing)
         .bool("cancelReplaceAllowed", allowed.cancel_replace)
         .bool("amendAllowed", allowed.amend)
-        .bool("pegInstructionsAllowed", false)
+        .bool("pegInstructionsAllowed", allowed.pegs)
         .bool("isSpotTradingAllowed", true)
         .bool("isMarginTradingAllowed", false)
         .raw("filters", &filters_json(listed))

@@ -3,7 +3,7 @@
 use paper_venue::MarketAction;
 use serde_json::{Value, json};
 
-use crate::client::{Desk, empty_market, now, open, sign};
+use crate::client::{Desk, empty_market, fields, open};
 
 const WORKING: &str = "symbol=BTCUSDT&workingType=LIMIT&workingSide=BUY&workingPrice=60000\
     &workingQuantity=0.5&workingTimeInForce=GTC&pendingSide=SELL";
@@ -81,20 +81,8 @@ async fn the_pending_order_has_no_quantity_until_it_is_paid() {
 async fn a_paid_pair_is_placed_over_the_socket_and_counts_as_three_orders() {
     let desk = coinless().await;
     let mut socket = desk.socket("/ws-api/v3").await;
-    let mut fields: Vec<(String, String)> = format!("{WORKING}&{PAIR}")
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap())
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    fields.push(("apiKey".to_owned(), desk.keys.api_key.clone()));
-    fields.push(("timestamp".to_owned(), now().unix_millis().to_string()));
-    fields.sort();
-    let payload: Vec<String> =
-        fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    fields.push(("signature".to_owned(), sign(&desk.keys.secret, &payload.join("&"))));
-    let params: serde_json::Map<String, Value> =
-        fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
-    let request = json!({"id": 1, "method": "orderList.place.opoco", "params": params});
+    let request =
+        desk.signed_message(1, "orderList.place.opoco", &fields(&format!("{WORKING}&{PAIR}")));
     let answer = socket.ask(&request).await;
     let reports = &answer["result"]["orderReports"];
     assert_eq!(statuses(reports), ["NEW", "PENDING_NEW", "PENDING_NEW"], "{answer}");

@@ -11,6 +11,7 @@ mod faults;
 mod limits;
 mod lists;
 mod live;
+mod pegs;
 mod replay;
 mod restart;
 mod streams;

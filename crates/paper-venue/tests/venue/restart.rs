@@ -83,6 +83,28 @@ async fn a_half_filled_list_that_pays_goes_on_after_a_restart() {
     assert_eq!(open.as_array().unwrap().len(), 2);
 }
 
+#[tokio::test]
+async fn pegged_orders_go_on_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = open(with_state(folder.path())).await;
+    desk.order("BUY", "50000", "0.1", "").await.ok();
+    let best = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.2\
+        &pegPriceType=PRIMARY_PEG";
+    desk.signed("POST", "/api/v3/order", best).await.ok();
+    let stop = "symbol=BTCUSDT&side=BUY&type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.3\
+        &stopPrice=61000&pegPriceType=MARKET_PEG&pegOffsetType=PRICE_LEVEL&pegOffsetValue=2";
+    desk.signed("POST", "/api/v3/order", stop).await.ok();
+    let before = snapshot(&desk).await;
+    assert!(before[1].contains(r#""peggedPrice":"50000.00000000""#), "{}", before[1]);
+    let Desk { venue, http, keys, account } = desk;
+    kill(venue);
+    tokio::task::yield_now().await;
+
+    let venue = PaperVenue::start(with_state(folder.path())).await.unwrap();
+    let desk = Desk { venue, http, keys, account };
+    assert_eq!(snapshot(&desk).await, before);
+}
+
 /// Everything that the account can ask about itself.
 async fn snapshot(desk: &Desk) -> Vec<String> {
     let mut texts = Vec::new();
