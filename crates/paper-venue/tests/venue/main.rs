@@ -14,5 +14,6 @@ mod live;
 mod pegs;
 mod replay;
 mod restart;
+mod sor;
 mod streams;
 mod trading;
