@@ -162,18 +162,16 @@ impl Turn<'_> {
         let stp = check_permissions(&self.market.listing.permissions, request)?;
         let lots = self.lots_of(account, request, stp)?;
         let ticks = self.entry_ticks(request, role)?;
+        self.check_values(request, lots, role)?;
         // A pegged order passes with the price that was asked for, and with the one it takes.
-        let entering =
-            OrderRequest { ticks: if ticks > 0 { ticks } else { request.ticks }, ..*request };
-        let others = Some(request).filter(|asked| asked.ticks > 0 && asked.ticks != entering.ticks);
-        for request in [Some(&entering), others].into_iter().flatten() {
-            self.check_prices(request)?;
-            if role != Role::Paid {
-                self.check_amounts(request, lots)?;
-            }
-            self.check_size(request, lots)?;
-        }
-        let request = &entering;
+        let pegged;
+        let request = if request.peg.is_some() && ticks > 0 {
+            pegged = OrderRequest { ticks, ..*request };
+            self.check_values(&pegged, lots, role)?;
+            &pegged
+        } else {
+            request
+        };
         self.check_position(account, request.side, lots)?;
         if self.is_name_taken(account, request.client_id) {
             return Err(Refusal::DuplicateClientId);
@@ -190,6 +188,15 @@ impl Turn<'_> {
             Role::Starts | Role::Pair => self.hold_of(account, request, lots, stp),
         };
         Ok(Ready { lots, ticks, stp, hold })
+    }
+
+    /// Checks what can be known of an order's prices, quantity and value by now.
+    fn check_values(&self, request: &OrderRequest, lots: i64, role: Role) -> Result<(), Refusal> {
+        self.check_prices(request)?;
+        if role != Role::Paid {
+            self.check_amounts(request, lots)?;
+        }
+        self.check_size(request, lots)
     }
 
     /// Checks the prices of an order against the filters.
