@@ -301,6 +301,19 @@ mod tests {
         assert_eq!(entries.last(), Some(&account(3)));
     }
 
+    /// A line as it was written before orders could be pegged or be paid by their lists.
+    #[test]
+    fn an_order_from_before_pegs_and_paying_lists_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        let line = r#"{"entry":"order","account":1,"symbol":"BTCUSDT","order_id":7,"client_id":"a","list_id":null,"report":3,"event":"New","side":"BUY","kind":"LIMIT","time_in_force":"GTC","stp":"NONE","status":"NEW","expiry_reason":null,"ticks":500,"stop_ticks":0,"trailing_bips":0,"trailing_since":null,"lots":4,"quote_atoms":"0","iceberg_lots":0,"executed_lots":0,"executed_quote_atoms":"0","prevented_lots":0,"prevented_match":null,"amends":0,"is_working":true,"placed_at":1,"updated_at":1,"working_at":1,"fill":null,"at":1}"#;
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        let (_, entries) = Ledger::open(&path).unwrap();
+        let [Entry::Order(order)] = entries.as_slice() else { panic!("{entries:?}") };
+        assert_eq!((order.asked_ticks, &order.peg), (None, &None));
+        assert_eq!((order.ticks, order.kept_atoms.as_str()), (500, "0"));
+    }
+
     #[test]
     fn a_damaged_line_is_named() {
         let folder = tempfile::tempdir().unwrap();

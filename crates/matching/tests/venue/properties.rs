@@ -679,7 +679,21 @@ fn wild_command() -> impl Strategy<Value = Command> {
             stop_ticks: if order.stop_ticks > 0 { stop_ticks } else { 0 },
             trailing_bips: if order.trailing_bips > 0 { bips } else { 0 },
             iceberg_lots: if order.iceberg_lots > 0 { iceberg_lots } else { 0 },
+            peg: order.peg.map(|peg| Peg { offset_levels: bips, ..peg }),
             ..order
+        },
+    );
+    let order = order.boxed();
+    let list = (order.clone(), order.clone(), any::<(bool, bool)>()).prop_map(
+        |(working, pending, (pays, is_bare))| {
+            let pending = if is_bare { OrderRequest { lots: 0, ..pending } } else { pending };
+            let working = OrderRequest { kind: OrderKind::Limit, ..working };
+            let orders = if pays {
+                ListOrders::Opo { working, pending }
+            } else {
+                ListOrders::Oto { working, pending }
+            };
+            Box::new(ListRequest { client_id: ClientId::NONE, orders })
         },
     );
     let account = || (0..ACCOUNTS).prop_map(AccountId);
@@ -689,6 +703,8 @@ fn wild_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         8 => (account(), symbol(), order)
             .prop_map(|(account, symbol, order)| Command::Place { account, symbol, order }),
+        2 => (account(), symbol(), list)
+            .prop_map(|(account, symbol, list)| Command::PlaceList { account, symbol, list }),
         1 => transfer.prop_map(|(account, asset, atoms, is_deposit)| {
             let asset = AssetId(asset);
             if is_deposit {
