@@ -4,8 +4,8 @@ use domain::{OrderId, Side};
 
 use crate::money::Atoms;
 use crate::{
-    AccountId, AssetId, ClientId, Fees, Filters, ListId, Listing, Order, OrderList, OrderRequest,
-    Refusal, SymbolId, SymbolStatus,
+    AccountId, AssetId, ClientId, Fees, Filters, ListId, ListRequest, Listing, Order, OrderList,
+    OrderRequest, Refusal, SymbolId, SymbolStatus,
 };
 
 /// What an account trades with.
@@ -89,43 +89,6 @@ pub struct CancelReplace {
     pub mode: ReplaceMode,
     /// The order to be placed.
     pub order: OrderRequest,
-}
-
-/// The orders of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListOrders {
-    /// One cancels the other. Both have one side and one quantity.
-    Oco {
-        /// The one with the higher price.
-        above: OrderRequest,
-        /// The one with the lower price.
-        below: OrderRequest,
-    },
-    /// One triggers the other.
-    Oto {
-        /// A limit order or limit maker.
-        working: OrderRequest,
-        /// Anything but a market order by quote quantity.
-        pending: OrderRequest,
-    },
-    /// One triggers a pair.
-    Otoco {
-        /// A limit order or limit maker.
-        working: OrderRequest,
-        /// The one of the pair with the higher price.
-        above: OrderRequest,
-        /// The one of the pair with the lower price.
-        below: OrderRequest,
-    },
-}
-
-/// A list to be placed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListRequest {
-    /// Its name; may be [`ClientId::NONE`].
-    pub client_id: ClientId,
-    /// Its orders.
-    pub orders: ListOrders,
 }
 
 /// A price of a recorded book and what is displayed there.

@@ -32,28 +32,36 @@ const fn fails<T>(filter: Filter) -> Result<T, Refusal> {
     Err(Refusal::Filter(filter))
 }
 
-/// Checks prices, quantities and values of one order.
+/// Checks the prices of one order.
 ///
 /// `average` gives the average price of the last minutes, or the last price for zero.
-pub(crate) fn check(
+pub(crate) fn check_prices(
     filters: &Filters,
-    candidate: &Candidate<'_>,
+    request: &OrderRequest,
     average: &dyn Fn(u32) -> Option<Average>,
 ) -> Result<(), Refusal> {
-    let request = candidate.request;
-    if request.kind.has_price() {
+    if request.kind.has_price() && !request.is_unpriced() {
         check_price(filters, request.ticks)?;
         check_percent(filters, request, average)?;
     }
     if request.stop_ticks > 0 {
         check_price(filters, request.stop_ticks)?;
     }
+    check_trailing(filters, request)
+}
+
+/// Checks quantities and values of one order; `average` as in [`check_prices`].
+pub(crate) fn check_amounts(
+    filters: &Filters,
+    candidate: &Candidate<'_>,
+    average: &dyn Fn(u32) -> Option<Average>,
+) -> Result<(), Refusal> {
+    let request = candidate.request;
     check_quantity(&filters.lot_size, candidate.lots, Filter::LotSize)?;
     if request.kind == OrderKind::Market {
         check_quantity(&filters.market_lot_size, candidate.lots, Filter::MarketLotSize)?;
     }
     check_iceberg(filters, request)?;
-    check_trailing(filters, request)?;
     check_value(filters, candidate, average)
 }
 

@@ -32,6 +32,7 @@ mod event;
 mod exchange;
 mod filters;
 mod ids;
+mod list;
 mod listing;
 pub mod money;
 mod order;
@@ -39,8 +40,8 @@ mod refusal;
 mod rules;
 
 pub use command::{
-    AccountSpec, Cancel, CancelReplace, CancelRestriction, Command, External, Funding, ListOrders,
-    ListRef, ListRequest, OrderRef, PriceLevel, ReplaceMode, Reply,
+    AccountSpec, Cancel, CancelReplace, CancelRestriction, Command, External, Funding, ListRef,
+    OrderRef, PriceLevel, ReplaceMode, Reply,
 };
 pub use domain::{OrderId, Side, TimeInForce};
 pub use event::{
@@ -52,13 +53,13 @@ pub use exchange::{
     VenueLimits,
 };
 pub use ids::{AccountId, AssetId, ClientId, ClientIdError, ListId, SymbolId};
+pub use list::{ListKind, ListOrders, ListRequest, ListStatus, OrderList};
 pub use listing::{
     AssetSpec, Fees, Liquidity, Listing, ListingError, QueueModel, Start, SymbolStatus,
 };
 pub use money::Atoms;
 pub use order::{
-    ExpiryReason, ListKind, ListStatus, Order, OrderKind, OrderList, OrderRequest, OrderStatus,
-    StpMode,
+    ExpiryReason, Order, OrderKind, OrderRequest, OrderStatus, Peg, PegReference, StpMode,
 };
 pub use refusal::{Filter, Refusal};
 pub use rules::{

@@ -1,4 +1,4 @@
-//! Orders and order lists: as they are asked for, and as they stand.
+//! Orders: as they are asked for, and as they stand.
 
 use domain::{OrderId, Side, TimeInForce, Timestamp};
 
@@ -79,6 +79,24 @@ pub enum ExpiryReason {
     ExchangeCanceled,
 }
 
+/// From which side of the book a pegged order takes its price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PegReference {
+    /// The best price of its own side.
+    Primary,
+    /// The best price of the opposite side.
+    Market,
+}
+
+/// Where an order takes its limit price from at the moment when it enters the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Peg {
+    /// From which side.
+    pub reference: PegReference,
+    /// How many levels deeper into that side than the best, at most [`Peg::LEVELS_MAX`].
+    pub offset_levels: u32,
+}
+
 /// An order as an account asks for it.
 ///
 /// As in the protocol, zero means *absent* in the optional numbers.
@@ -92,12 +110,16 @@ pub struct OrderRequest {
     pub kind: OrderKind,
     /// How long it may wait; of no effect for what trades at the market.
     pub time_in_force: TimeInForce,
-    /// How many lots; zero for a market order by quote quantity.
+    /// How many lots; zero for a market order by quote quantity, and for an order that is paid by
+    /// the working order of its list.
     pub lots: i64,
     /// For a market order by quote quantity: how much of the quote asset to spend or receive.
     pub quote_atoms: Atoms,
-    /// The limit price in ticks.
+    /// The limit price in ticks. A pegged order may have one, which the filters look at too, but it
+    /// works at the price that it takes from the book.
     pub ticks: i64,
+    /// Where it takes its price from; absent when that is `ticks`.
+    pub peg: Option<Peg>,
     /// The price in ticks at which a contingent order starts to work, or to trail.
     pub stop_ticks: i64,
     /// How far the price may turn before a trailing order starts to work, in 0.01 %.
@@ -133,8 +155,14 @@ pub struct Order {
     pub status: OrderStatus,
     /// Which rule ended it.
     pub expiry_reason: Option<ExpiryReason>,
-    /// The limit price; zero when it has none.
+    /// The limit price at which it works; zero when it has none, and while a pegged order has not
+    /// taken it from the book yet.
     pub ticks: i64,
+    /// The limit price that was asked for; zero when none was. It differs from `ticks` only where
+    /// the order is pegged.
+    pub asked_ticks: i64,
+    /// Where it takes its price from; absent when that was asked for.
+    pub peg: Option<Peg>,
     /// The stop price; zero when it has none.
     pub stop_ticks: i64,
     /// How far it trails in 0.01 %; zero when it does not.
@@ -142,7 +170,8 @@ pub struct Order {
     /// When a trailing order began to watch the price; that alone makes no report.
     pub trailing_since: Option<Timestamp>,
     /// Lots that were asked for, after amendments; for a market order by quote quantity the lots
-    /// that the quantity could trade when it came.
+    /// that the quantity could trade when it came; zero while an order waits for the one that pays
+    /// it.
     pub lots: i64,
     /// What a market order by quote quantity was to spend or receive; else zero.
     pub quote_atoms: Atoms,
@@ -152,6 +181,9 @@ pub struct Order {
     pub executed_lots: i64,
     /// What they cost or brought in the quote asset, before commission.
     pub executed_quote: Atoms,
+    /// What the working order of a list that pays has received and keeps for the orders that it
+    /// pays, in the base asset; zero for every other order.
+    pub kept: Atoms,
     /// Lots that self-trade prevention took from it.
     pub prevented_lots: i64,
     /// The last prevented match that it was in.
@@ -166,49 +198,6 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// Since when it can trade.
     pub working_at: Option<Timestamp>,
-}
-
-/// How the orders of a list depend on each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ListKind {
-    /// One cancels the other.
-    Oco,
-    /// One triggers the other.
-    Oto,
-    /// One triggers a pair of which one cancels the other.
-    Otoco,
-}
-
-/// Where a list stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ListStatus {
-    /// Some of its orders are open.
-    Executing,
-    /// All of its orders have ended.
-    AllDone,
-}
-
-/// An order list as it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderList {
-    /// Its number.
-    pub id: ListId,
-    /// Its name; may be [`ClientId::NONE`].
-    pub client_id: ClientId,
-    /// In which symbol.
-    pub symbol: SymbolId,
-    /// Whose it is.
-    pub account: AccountId,
-    /// How its orders depend on each other.
-    pub kind: ListKind,
-    /// Where it stands.
-    pub status: ListStatus,
-    /// The orders with their names: above and below of a pair; the working order comes first.
-    pub legs: [Option<(OrderId, ClientId)>; 3],
-    /// When it was accepted.
-    pub placed_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
 }
 
 // === impl OrderKind ===
@@ -269,6 +258,19 @@ impl OrderKind {
     }
 }
 
+// === impl Peg ===
+
+impl Peg {
+    /// How deep into the book a price may be taken from.
+    pub const LEVELS_MAX: u32 = 100;
+
+    /// The best price of a side.
+    #[must_use]
+    pub const fn to(reference: PegReference) -> Self {
+        Self { reference, offset_levels: 0 }
+    }
+}
+
 // === impl StpMode ===
 
 impl StpMode {
@@ -308,6 +310,11 @@ impl OrderStatus {
 // === impl OrderRequest ===
 
 impl OrderRequest {
+    /// Takes its price from the book, later, and asked for none.
+    pub(crate) const fn is_unpriced(&self) -> bool {
+        self.peg.is_some() && self.ticks == 0
+    }
+
     /// A good-til-cancelled limit order without a name.
     #[must_use]
     pub const fn limit(side: Side, ticks: i64, lots: i64) -> Self {
@@ -319,6 +326,7 @@ impl OrderRequest {
             lots,
             quote_atoms: 0,
             ticks,
+            peg: None,
             stop_ticks: 0,
             trailing_bips: 0,
             iceberg_lots: 0,
@@ -347,26 +355,10 @@ impl Order {
     pub const fn open_lots(&self) -> i64 {
         self.lots.saturating_sub(self.executed_lots).saturating_sub(self.prevented_lots)
     }
-}
 
-// === impl OrderList ===
-
-impl OrderList {
-    /// The orders with their names.
-    pub fn orders(&self) -> impl Iterator<Item = (OrderId, ClientId)> + '_ {
-        self.legs.iter().copied().flatten()
-    }
-
-    /// The orders of the pair of which one cancels the other.
-    pub(crate) fn pair(&self) -> impl Iterator<Item = OrderId> + '_ {
-        let skip = usize::from(self.kind != ListKind::Oco);
-        let is_pair = self.kind != ListKind::Oto;
-        self.legs.iter().copied().flatten().skip(skip).map(|leg| leg.0).filter(move |_| is_pair)
-    }
-
-    /// Whether `id` is the order that must be filled before the others start.
-    pub(crate) fn is_working_leg(&self, id: OrderId) -> bool {
-        let first = self.legs.first().copied().flatten();
-        self.kind != ListKind::Oco && first.is_some_and(|leg| leg.0 == id)
+    /// Waits for the working order of its list to pay it, and has no quantity until then.
+    #[must_use]
+    pub const fn is_unpaid(&self) -> bool {
+        matches!(self.status, OrderStatus::PendingNew) && self.lots == 0
     }
 }

@@ -107,6 +107,30 @@ pub enum Refusal {
     /// The symbol does not take lists with a working order.
     #[error("OTO orders are not supported for this symbol")]
     OtoNotSupported,
+    /// The symbol does not take lists whose working order pays the rest.
+    #[error("OPO orders are not supported for this symbol.")]
+    OpoNotSupported,
+    /// The working order of a list that pays sells.
+    #[error("Working order in an OPO list must be a bid.")]
+    OpoWorkingMustBuy,
+    /// An order that is to be paid by its list buys.
+    #[error("Pending orders in an OPO list must be asks.")]
+    OpoPendingMustSell,
+    /// An order that is to be paid by its list names a quantity.
+    #[error("Pending orders should not include the 'quantity' tag.")]
+    OpoPendingQuantity,
+    /// The symbol does not take pegged orders.
+    #[error("Pegged orders are not supported for this symbol.")]
+    PegNotSupported,
+    /// A peg on an order without a limit price.
+    #[error("This order type may not use pegged price.")]
+    PegKind,
+    /// A maker that is pegged to the other side.
+    #[error("This price peg cannot be used with this order type.")]
+    PegReferenceKind,
+    /// The book has no level to take the price from.
+    #[error("Order book liquidity is too low for this pegged order.")]
+    PegNoLevel,
     /// The symbol does not replace orders.
     #[error("Order cancel-replace is not supported for this symbol.")]
     CancelReplaceNotSupported,
@@ -143,6 +167,9 @@ pub enum Refusal {
     /// An amendment to what has traded already, or less. The words are ours.
     #[error("Order amend (quantity not above the executed quantity) is not supported.")]
     AmendBelowExecuted,
+    /// An amendment of an order that waits to be paid by its list.
+    #[error("Order amend (pending OPO order) is not supported.")]
+    AmendPendingOpo,
     /// Too many amendments of one order.
     #[error("Filter failure: MAX_NUM_ORDER_AMENDS")]
     AmendTooOften,
@@ -262,12 +289,16 @@ impl Refusal {
             Self::SellOcoStopLossBelow => -1197,
             Self::BuyOcoTakeProfitBelow => -1198,
             Self::SellOcoTakeProfitAbove => -1199,
+            Self::OpoWorkingMustBuy => -1222,
+            Self::OpoPendingMustSell => -1223,
+            Self::OpoPendingQuantity => -1225,
             Self::UnknownOrder | Self::CancelRestricted | Self::CancelMarketClosed => -2011,
             Self::NoSuchOrder => -2013,
             Self::AmendNotSupported
             | Self::AmendIncrease
             | Self::AmendNoChange
             | Self::AmendBelowExecuted
+            | Self::AmendPendingOpo
             | Self::AmendTooOften => -2038,
             Self::ClientIdMismatch => -2039,
             Self::UnsupportedCombination
@@ -284,6 +315,11 @@ impl Refusal {
             | Self::QuoteMarketNotSupported
             | Self::OcoNotSupported
             | Self::OtoNotSupported
+            | Self::OpoNotSupported
+            | Self::PegNotSupported
+            | Self::PegKind
+            | Self::PegReferenceKind
+            | Self::PegNoLevel
             | Self::CancelReplaceNotSupported
             | Self::NoLiquidity
             | Self::LiquidityBelowLotSize

@@ -120,6 +120,10 @@ pub struct Permissions {
     pub oco: bool,
     /// Lists whose working order triggers the rest.
     pub oto: bool,
+    /// Lists whose working order pays the rest; they need `oto` too.
+    pub opo: bool,
+    /// Orders that take their price from the book.
+    pub pegs: bool,
     /// Cancelling and replacing in one command.
     pub cancel_replace: bool,
     /// Making an order smaller where it stands.
@@ -141,6 +145,8 @@ impl Permissions {
             trailing: true,
             oco: true,
             oto: true,
+            opo: true,
+            pegs: true,
             cancel_replace: true,
             amend: true,
         }

@@ -88,6 +88,11 @@ pub(crate) struct OrderEntry {
     pub(crate) status: String,
     pub(crate) expiry_reason: Option<String>,
     pub(crate) ticks: i64,
+    /// The price that was asked for; entries from before pegged orders say nothing, and mean
+    /// `ticks`.
+    pub(crate) asked_ticks: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peg: Option<PegEntry>,
     pub(crate) stop_ticks: i64,
     pub(crate) trailing_bips: u32,
     pub(crate) trailing_since: Option<i64>,
@@ -96,6 +101,9 @@ pub(crate) struct OrderEntry {
     pub(crate) iceberg_lots: i64,
     pub(crate) executed_lots: i64,
     pub(crate) executed_quote_atoms: String,
+    /// What it keeps for the orders of its list; entries from before such lists say nothing.
+    #[serde(default = "none_atoms")]
+    pub(crate) kept_atoms: String,
     pub(crate) prevented_lots: i64,
     pub(crate) prevented_match: Option<u64>,
     pub(crate) amends: u32,
@@ -105,6 +113,17 @@ pub(crate) struct OrderEntry {
     pub(crate) working_at: Option<i64>,
     pub(crate) fill: Option<FillEntry>,
     pub(crate) at: i64,
+}
+
+/// Where an order takes its price from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PegEntry {
+    pub(crate) reference: String,
+    pub(crate) offset_levels: u32,
+}
+
+fn none_atoms() -> String {
+    "0".to_owned()
 }
 
 /// A trade of an account's order.
@@ -280,6 +299,19 @@ mod tests {
         ledger.flush();
         let (_, entries) = Ledger::open(&path).unwrap();
         assert_eq!(entries.last(), Some(&account(3)));
+    }
+
+    /// A line as it was written before orders could be pegged or be paid by their lists.
+    #[test]
+    fn an_order_from_before_pegs_and_paying_lists_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        let line = r#"{"entry":"order","account":1,"symbol":"BTCUSDT","order_id":7,"client_id":"a","list_id":null,"report":3,"event":"New","side":"BUY","kind":"LIMIT","time_in_force":"GTC","stp":"NONE","status":"NEW","expiry_reason":null,"ticks":500,"stop_ticks":0,"trailing_bips":0,"trailing_since":null,"lots":4,"quote_atoms":"0","iceberg_lots":0,"executed_lots":0,"executed_quote_atoms":"0","prevented_lots":0,"prevented_match":null,"amends":0,"is_working":true,"placed_at":1,"updated_at":1,"working_at":1,"fill":null,"at":1}"#;
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        let (_, entries) = Ledger::open(&path).unwrap();
+        let [Entry::Order(order)] = entries.as_slice() else { panic!("{entries:?}") };
+        assert_eq!((order.asked_ticks, &order.peg), (None, &None));
+        assert_eq!((order.ticks, order.kept_atoms.as_str()), (500, "0"));
     }
 
     #[test]

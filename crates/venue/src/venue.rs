@@ -92,7 +92,8 @@ pub trait Venue: fmt::Debug + Send + Sync {
         from: OrderId,
     ) -> BoxFuture<'_, Result<Vec<VenueOrder>, ReadError>>;
 
-    /// Every open order of the account, oldest first.
+    /// Every open order of the account, oldest first. One that waits for another of its list to
+    /// give it a quantity is not among them.
     fn open_orders(&self) -> BoxFuture<'_, Result<Vec<VenueOrder>, ReadError>>;
 
     /// The trades of an order, oldest first.

@@ -3,6 +3,7 @@
 use domain::OrderId;
 
 use super::account::{self, Amendment};
+use super::lists::request_of;
 use super::turn::{Ending, Note, Turn};
 use crate::book::NIL;
 use crate::filters::{self, Candidate};
@@ -153,13 +154,7 @@ impl Turn<'_> {
             self.shrink(other, lots, other_name);
             let hold = |key: u32| -> Atoms {
                 let order = self.market.orders.at(key).order;
-                let request = OrderRequest {
-                    kind: order.kind,
-                    ticks: order.ticks,
-                    stop_ticks: order.stop_ticks,
-                    ..OrderRequest::limit(order.side, order.ticks, order.lots)
-                };
-                self.hold_of(account, &request, lots, order.stp)
+                self.hold_of(account, &request_of(&order), lots, order.stp)
             };
             let held = self.lists.open.get(&list).map_or(0, |open| open.shared);
             // A trailing order without a stop is valued at the last price, which may have risen.
@@ -171,6 +166,9 @@ impl Turn<'_> {
     }
 
     fn check_amend(&self, order: &Order, lots: i64, name: ClientId) -> Result<(), Refusal> {
+        if order.is_unpaid() {
+            return Err(Refusal::AmendPendingOpo);
+        }
         if lots == order.lots {
             return Err(Refusal::AmendNoChange);
         }
@@ -187,24 +185,12 @@ impl Turn<'_> {
         if name != order.client_id && self.is_name_taken(order.account, name) {
             return Err(Refusal::DuplicateClientId);
         }
-        // The price was checked when the order came; it may have left the band since.
-        let unbanded = crate::Filters {
-            percent_price: None,
-            percent_by_side: None,
-            min_ticks: 0,
-            max_ticks: 0,
-            tick_multiple: 0,
-            ..filters.clone()
-        };
-        let request = OrderRequest {
-            kind: order.kind,
-            stop_ticks: order.stop_ticks,
-            ..OrderRequest::limit(order.side, order.ticks, lots)
-        };
+        let request = OrderRequest { lots, iceberg_lots: 0, ..request_of(order) };
         let tick_lot_atoms = self.market.tick_lot_atoms;
         let average = |minutes: u32| self.market.averages.average(minutes, self.at);
         let candidate = Candidate { request: &request, lots, tick_lot_atoms };
-        filters::check(&unbanded, &candidate, &average)
+        // The price was checked when the order came; it may have left the band since.
+        filters::check_amounts(filters, &candidate, &average)
     }
 
     /// Makes one order smaller and gives it a name.

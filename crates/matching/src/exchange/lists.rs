@@ -1,28 +1,23 @@
-//! Orders that depend on each other: pairs of which one cancels the other, and lists whose
-//! working order triggers the rest.
+//! Orders that depend on each other: how lists open and close, and pairs of which one cancels the
+//! other. Lists whose working order triggers the rest start in [`chain`](super::chain).
 //!
 //! The two orders of a pair can never both trade, so the list holds the money once, for the one
 //! that needs more. As soon as one of them starts (its first trade, or its stop), the other
 //! expires, and the one that started holds what it needs itself.
-//!
-//! Orders that wait for the working order hold nothing. When their turn comes and the account
-//! cannot pay them, or a limit maker among them would take, they expire as rejected; a stop that
-//! the price has passed meanwhile starts at once, because it is there to protect.
 
 use std::collections::BTreeMap;
 
 use domain::OrderId;
 
 use super::account::{self, Counts};
-use super::market::Wait;
 use super::pair::check_pair;
 use super::place::Role;
-use super::turn::{Ending, Note, Ready, Turn};
+use super::turn::{Ending, Turn};
 use crate::money::Atoms;
 use crate::{
-    AccountId, ClientId, Event, ExecutionKind, ExpiryReason, ListEvent, ListId, ListKind,
-    ListOrders, ListRef, ListRequest, ListStatus, ListStatusType, Order, OrderKind, OrderList,
-    OrderRequest, OrderStatus, Refusal, SymbolId, SymbolStatus,
+    AccountId, ClientId, Event, ExpiryReason, ListEvent, ListId, ListKind, ListOrders, ListRef,
+    ListRequest, ListStatus, ListStatusType, Order, OrderList, OrderRequest, Refusal, SymbolId,
+    SymbolStatus,
 };
 
 /// A list with open orders.
@@ -31,6 +26,8 @@ pub(super) struct OpenList {
     pub(super) list: OrderList,
     /// What it holds for its pair.
     pub(super) shared: Atoms,
+    /// What its working order received, from that one's end until the others start.
+    pub(super) received: Atoms,
 }
 
 /// The lists with open orders.
@@ -40,7 +37,7 @@ pub(super) struct Lists {
     pub(super) next: u64,
 }
 
-/// An order that waited, as it was asked for.
+/// An order that waited, as it would be asked for now.
 pub(super) const fn request_of(order: &Order) -> OrderRequest {
     OrderRequest {
         client_id: order.client_id,
@@ -49,7 +46,8 @@ pub(super) const fn request_of(order: &Order) -> OrderRequest {
         time_in_force: order.time_in_force,
         lots: order.lots,
         quote_atoms: order.quote_atoms,
-        ticks: order.ticks,
+        ticks: if order.ticks > 0 { order.ticks } else { order.asked_ticks },
+        peg: order.peg,
         stop_ticks: order.stop_ticks,
         trailing_bips: order.trailing_bips,
         iceberg_lots: order.iceberg_lots,
@@ -97,27 +95,33 @@ impl Turn<'_> {
         if self.lists.find(account, self.symbol, ListRef::Client(request.client_id)).is_some() {
             return Err(Refusal::DuplicateClientId);
         }
+        let kind = request.orders.kind();
+        if matches!(kind, ListKind::Oco | ListKind::Opoco) && !allowed.oco {
+            return Err(Refusal::OcoNotSupported);
+        }
+        if kind.has_working() && !allowed.oto {
+            return Err(Refusal::OtoNotSupported);
+        }
+        if kind.pays() && !allowed.opo {
+            return Err(Refusal::OpoNotSupported);
+        }
+        let name = request.client_id;
         let id = match request.orders {
-            ListOrders::Oco { .. } if !allowed.oco => return Err(Refusal::OcoNotSupported),
-            ListOrders::Oto { .. } | ListOrders::Otoco { .. } if !allowed.oto => {
-                return Err(Refusal::OtoNotSupported);
+            ListOrders::Oco { above, below } => self.place_pair(account, name, [above, below])?,
+            ListOrders::Oto { working, pending } | ListOrders::Opo { working, pending } => {
+                self.place_chain((account, name, kind), &working, &[pending])?
             }
-            ListOrders::Oco { above, below } => {
-                self.place_pair(account, request.client_id, [above, below])?
-            }
-            ListOrders::Oto { working, pending } => {
-                self.place_chain(account, request.client_id, &working, &[pending])?
-            }
-            ListOrders::Otoco { working, above, below } => {
+            ListOrders::Otoco { working, above, below }
+            | ListOrders::Opoco { working, above, below } => {
                 check_pair(&above, &below, None)?;
-                self.place_chain(account, request.client_id, &working, &[above, below])?
+                self.place_chain((account, name, kind), &working, &[above, below])?
             }
         };
         self.drain();
         Ok(id)
     }
 
-    fn check_names(&self, requests: &[OrderRequest]) -> Result<(), Refusal> {
+    pub(super) fn check_names(&self, requests: &[OrderRequest]) -> Result<(), Refusal> {
         let mut rest = requests;
         while let [first, others @ ..] = rest {
             let is_same = |other: &OrderRequest| other.client_id == first.client_id;
@@ -136,7 +140,12 @@ impl Turn<'_> {
         pair: [OrderRequest; 2],
     ) -> Result<ListId, Refusal> {
         let [above, below] = pair;
-        check_pair(&above, &below, self.market.last_ticks())?;
+        // What a peg refuses comes up below, where each order is looked at alone.
+        let entering = |request: &OrderRequest| {
+            let ticks = self.entry_ticks(request, Role::Pair).unwrap_or(request.ticks);
+            OrderRequest { ticks, ..*request }
+        };
+        check_pair(&entering(&above), &entering(&below), self.market.last_ticks())?;
         self.check_names(&pair)?;
         let first = self.check_one(account, &above, Role::Pair)?;
         let second = self.check_one(account, &below, Role::Pair)?;
@@ -158,50 +167,12 @@ impl Turn<'_> {
         Ok(id)
     }
 
-    fn place_chain(
+    pub(super) fn open_list(
         &mut self,
         account: AccountId,
         name: ClientId,
-        working: &OrderRequest,
-        pending: &[OrderRequest],
-    ) -> Result<ListId, Refusal> {
-        if !matches!(working.kind, OrderKind::Limit | OrderKind::LimitMaker) {
-            return Err(Refusal::UnsupportedCombination);
-        }
-        if pending.iter().any(|request| request.quote_atoms > 0) {
-            return Err(Refusal::UnsupportedCombination);
-        }
-        let all: Vec<OrderRequest> = [*working].iter().chain(pending).copied().collect();
-        self.check_names(&all)?;
-        let ready = self.check_one(account, working, Role::Starts)?;
-        let mut waiting: Vec<(&OrderRequest, Ready)> = Vec::new();
-        for request in pending {
-            waiting.push((request, self.check_one(account, request, Role::Pending)?));
-        }
-        let adds = all.iter().fold(Counts::LIST, |sum, request| sum.plus(Counts::of(request)));
-        self.check_counts(account, &adds)?;
-        self.check_funds(account, working.side, ready.hold)?;
-        let kind = if pending.len() == 1 { ListKind::Oto } else { ListKind::Otoco };
-        let id = self.open_list(account, name, kind);
-        let mut keys = vec![self.admit(account, working, &ready, Some(id))];
-        for (request, ready) in waiting {
-            keys.push(self.admit(account, request, &ready, Some(id)));
-        }
-        self.name_legs(id, &keys);
-        self.tell_list(id, ListStatusType::ExecStarted);
-        let Some((first, rest)) = keys.split_first() else { return Ok(id) };
-        for key in rest {
-            let record = self.market.orders.at_mut(*key);
-            record.wait = Wait::List;
-            record.order.status = OrderStatus::PendingNew;
-            self.report(*key, Note::of(ExecutionKind::New));
-        }
-        self.hold(*first, ready.hold);
-        self.start(*first);
-        Ok(id)
-    }
-
-    fn open_list(&mut self, account: AccountId, name: ClientId, kind: ListKind) -> ListId {
+        kind: ListKind,
+    ) -> ListId {
         let id = ListId(super::market::next(&mut self.lists.next));
         let list = OrderList {
             id,
@@ -214,7 +185,7 @@ impl Turn<'_> {
             placed_at: self.at,
             updated_at: self.at,
         };
-        self.lists.open.insert(id, OpenList { list, shared: 0 });
+        self.lists.open.insert(id, OpenList { list, shared: 0, received: 0 });
         let symbol = self.symbol;
         let account = self.account_mut(account);
         account.counts = account.counts.plus(Counts::LIST);
@@ -224,7 +195,7 @@ impl Turn<'_> {
     }
 
     /// Notes the orders of a list with their present names.
-    fn name_legs(&mut self, id: ListId, keys: &[u32]) {
+    pub(super) fn name_legs(&mut self, id: ListId, keys: &[u32]) {
         let Some(open) = self.lists.open.get_mut(&id) else { return };
         for (leg, key) in open.list.legs.iter_mut().zip(keys) {
             let order = &self.market.orders.at(*key).order;
@@ -243,7 +214,7 @@ impl Turn<'_> {
         self.tell_list(id, ListStatusType::Updated);
     }
 
-    fn tell_list(&mut self, id: ListId, kind: ListStatusType) {
+    pub(super) fn tell_list(&mut self, id: ListId, kind: ListStatusType) {
         let Some(open) = self.lists.open.get(&id) else { return };
         self.events.push(Event::List(ListEvent { kind, list: open.list, at: self.at }));
     }
@@ -341,7 +312,8 @@ impl Turn<'_> {
         open.list.updated_at = at;
         let list = open.list;
         self.tell_list(id, ListStatusType::AllDone);
-        self.lists.open.remove(&id);
+        let received = self.lists.open.remove(&id).map_or(0, |open| open.received);
+        self.shift(list.account, self.market.base, received, received.saturating_neg());
         self.market.activations.remove(&id);
         let (symbol, limit) = (self.symbol, self.history.ended_lists);
         let account = self.account_mut(list.account);
@@ -350,47 +322,6 @@ impl Turn<'_> {
         standing.counts = standing.counts.minus(Counts::LIST);
         if account.is_limited() {
             account::keep(&mut account.ended_lists, list, limit);
-        }
-    }
-
-    /// The working order of a list is filled: its other orders start.
-    pub(super) fn activate(&mut self, id: ListId) {
-        let Some(open) = self.lists.open.get(&id) else { return };
-        let list = open.list;
-        let keys: Vec<u32> =
-            list.orders().filter_map(|(order, _)| self.market.place_of(order)).collect();
-        let mut hold: Atoms = 0;
-        let mut is_refused = false;
-        for key in &keys {
-            let order = self.market.orders.at(*key).order;
-            let request = request_of(&order);
-            hold = hold.max(self.hold_of(list.account, &request, order.lots, order.stp));
-            is_refused |= self.would_take(&request);
-        }
-        let Some(first) = keys.first().copied() else { return };
-        let side = self.market.orders.at(first).order.side;
-        if is_refused || self.check_funds(list.account, side, hold).is_err() {
-            self.end(first, Ending::Expired(ExpiryReason::Rejected));
-            return;
-        }
-        if list.kind == ListKind::Otoco {
-            self.couple(id, &keys, hold);
-        } else {
-            self.hold(first, hold);
-        }
-        for key in &keys {
-            let order = &mut self.market.orders.at_mut(*key).order;
-            order.status = OrderStatus::New;
-            order.updated_at = self.at;
-        }
-        for key in keys {
-            let order = self.market.orders.at(key).order;
-            if self.would_trigger(&request_of(&order)) {
-                self.fire(order.id.0);
-                self.report(key, Note::of(ExecutionKind::New));
-            } else {
-                self.start(key);
-            }
         }
     }
 

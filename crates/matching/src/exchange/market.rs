@@ -6,7 +6,7 @@ use domain::{OrderId, Side};
 
 use super::average::Averages;
 use super::external::ExternalBook;
-use crate::book::{Book, IdIndex, NIL, Slab};
+use crate::book::{Book, IdIndex, Level, NIL, Slab};
 use crate::money::Atoms;
 use crate::{AssetId, Liquidity, ListId, Listing, ListingError, Order, OrderKind};
 
@@ -157,6 +157,14 @@ impl Market {
         self.averages.last.map(|last| last.ticks)
     }
 
+    /// The levels of a side that everybody sees, best first.
+    pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
+        let outside = self.external.as_ref();
+        let own = outside.is_none().then(|| self.book.levels(side));
+        let outside = outside.into_iter().flat_map(move |book| book.recorded(side));
+        own.into_iter().flatten().chain(outside)
+    }
+
     /// The best price that an order of `side` would meet.
     pub(super) fn opposite_best(&self, side: Side) -> Option<i64> {
         let own = self.book.best(side.opposite()).map(|level| level.ticks);
@@ -193,9 +201,10 @@ impl Record {
         if self.order.kind.has_price() { Some(self.order.ticks) } else { None }
     }
 
-    /// A market order for so many lots, or one that became it.
+    /// A purchase without a limit price: a market order for so many lots, one that will become it,
+    /// or a pegged one that has not taken its price yet.
     pub(super) const fn is_priceless_buy(&self) -> bool {
-        matches!(self.order.side, Side::Buy) && !self.order.kind.has_price()
+        matches!(self.order.side, Side::Buy) && self.order.ticks == 0
     }
 }
 

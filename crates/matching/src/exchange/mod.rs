@@ -3,10 +3,12 @@
 mod account;
 mod average;
 mod cancel;
+mod chain;
 mod external;
 mod lists;
 mod market;
 mod pair;
+mod pegs;
 mod place;
 mod preview;
 mod queue;

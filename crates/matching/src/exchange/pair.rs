@@ -7,15 +7,10 @@ use domain::Side;
 
 use crate::{OrderKind, OrderRequest, Refusal};
 
-/// The price at which an order of a pair starts; `None` while a trailing order has none.
-const fn start_ticks(request: &OrderRequest) -> Option<i64> {
-    if !request.kind.is_contingent() {
-        Some(request.ticks)
-    } else if request.stop_ticks > 0 {
-        Some(request.stop_ticks)
-    } else {
-        None
-    }
+/// The price at which an order of a pair starts; `None` while a trailing or pegged one has none.
+fn start_ticks(request: &OrderRequest) -> Option<i64> {
+    let ticks = if request.kind.is_contingent() { request.stop_ticks } else { request.ticks };
+    (ticks > 0).then_some(ticks)
 }
 
 /// Whether two orders may be a pair.
@@ -48,6 +43,15 @@ pub(super) fn check_pair(
     if let Some(refusal) = misplaced {
         return Err(refusal);
     }
+    check_pair_prices(above, below, last)
+}
+
+/// Whether the prices of a pair stand the right way.
+pub(super) fn check_pair_prices(
+    above: &OrderRequest,
+    below: &OrderRequest,
+    last: Option<i64>,
+) -> Result<(), Refusal> {
     let (high, low) = (start_ticks(above), start_ticks(below));
     let is_wrong =
         |high: Option<i64>, low: Option<i64>| high.zip(low).is_some_and(|(high, low)| high <= low);

@@ -22,10 +22,12 @@ pub(super) enum Role {
     Pair,
     /// It starts when the working order is filled.
     Pending,
+    /// It starts when the working order is filled, with the quantity that this one received.
+    Paid,
 }
 
 /// Whether the fields of an order go together.
-fn check_shape(request: &OrderRequest) -> Result<(), Refusal> {
+fn check_shape(request: &OrderRequest, role: Role) -> Result<(), Refusal> {
     let kind = request.kind;
     let is_by_quote = request.quote_atoms != 0;
     let numbers = [request.lots, request.ticks, request.stop_ticks, request.iceberg_lots];
@@ -35,10 +37,14 @@ fn check_shape(request: &OrderRequest) -> Result<(), Refusal> {
     if is_by_quote && (kind != OrderKind::Market || request.lots != 0) {
         return Err(Refusal::UnsupportedCombination);
     }
-    if !is_by_quote && request.lots < 1 {
+    let is_paid = role == Role::Paid;
+    if is_paid && (is_by_quote || request.lots != 0) {
+        return Err(Refusal::OpoPendingQuantity);
+    }
+    if !is_by_quote && !is_paid && request.lots < 1 {
         return Err(Refusal::Filter(Filter::LotSize));
     }
-    if kind.has_price() && request.ticks < 1 {
+    if kind.has_price() && request.ticks < 1 && !request.is_unpriced() {
         return Err(Refusal::Filter(Filter::Price));
     }
     let has_stop = request.stop_ticks > 0 || request.trailing_bips > 0;
@@ -50,7 +56,7 @@ fn check_shape(request: &OrderRequest) -> Result<(), Refusal> {
     if (kind == OrderKind::LimitMaker || request.iceberg_lots > 0) && !rests {
         return Err(Refusal::UnsupportedCombination);
     }
-    if request.iceberg_lots > request.lots {
+    if request.iceberg_lots > request.lots && !is_paid {
         return Err(Refusal::IcebergExceedsQuantity);
     }
     Ok(())
@@ -69,6 +75,9 @@ fn check_permissions(allowed: &Permissions, request: &OrderRequest) -> Result<St
     }
     if request.quote_atoms > 0 && !allowed.quote_market {
         return Err(Refusal::QuoteMarketNotSupported);
+    }
+    if request.peg.is_some() && !allowed.pegs {
+        return Err(Refusal::PegNotSupported);
     }
     match request.stp {
         None => Ok(allowed.stp_default),
@@ -149,13 +158,20 @@ impl Turn<'_> {
         request: &OrderRequest,
         role: Role,
     ) -> Result<Ready, Refusal> {
-        check_shape(request)?;
+        check_shape(request, role)?;
         let stp = check_permissions(&self.market.listing.permissions, request)?;
         let lots = self.lots_of(account, request, stp)?;
-        let candidate = Candidate { request, lots, tick_lot_atoms: self.market.tick_lot_atoms };
-        let average = |minutes: u32| self.market.averages.average(minutes, self.at);
-        filters::check(&self.market.listing.filters, &candidate, &average)?;
-        self.check_size(request, lots)?;
+        let ticks = self.entry_ticks(request, role)?;
+        self.check_values(request, lots, role)?;
+        // A pegged order passes with the price that was asked for, and with the one it takes.
+        let pegged;
+        let request = if request.peg.is_some() && ticks > 0 {
+            pegged = OrderRequest { ticks, ..*request };
+            self.check_values(&pegged, lots, role)?;
+            &pegged
+        } else {
+            request
+        };
         self.check_position(account, request.side, lots)?;
         if self.is_name_taken(account, request.client_id) {
             return Err(Refusal::DuplicateClientId);
@@ -163,14 +179,44 @@ impl Turn<'_> {
         if role == Role::Starts && self.would_trigger(request) {
             return Err(Refusal::WouldTrigger);
         }
-        if role != Role::Pending && self.would_take(request) {
+        let starts = matches!(role, Role::Starts | Role::Pair);
+        if starts && self.would_take(request) {
             return Err(Refusal::WouldTake);
         }
         let hold = match role {
-            Role::Pending => 0,
+            Role::Pending | Role::Paid => 0,
             Role::Starts | Role::Pair => self.hold_of(account, request, lots, stp),
         };
-        Ok(Ready { lots, stp, hold })
+        Ok(Ready { lots, ticks, stp, hold })
+    }
+
+    /// Checks what can be known of an order's prices, quantity and value by now.
+    fn check_values(&self, request: &OrderRequest, lots: i64, role: Role) -> Result<(), Refusal> {
+        self.check_prices(request)?;
+        if role != Role::Paid {
+            self.check_amounts(request, lots)?;
+        }
+        self.check_size(request, lots)
+    }
+
+    /// Checks the prices of an order against the filters.
+    pub(super) fn check_prices(&self, request: &OrderRequest) -> Result<(), Refusal> {
+        let average = |minutes: u32| self.market.averages.average(minutes, self.at);
+        filters::check_prices(&self.market.listing.filters, request, &average)
+    }
+
+    /// Checks the quantity and the value of an order against the filters.
+    pub(super) fn check_amounts(&self, request: &OrderRequest, lots: i64) -> Result<(), Refusal> {
+        let candidate = Candidate { request, lots, tick_lot_atoms: self.market.tick_lot_atoms };
+        let average = |minutes: u32| self.market.averages.average(minutes, self.at);
+        filters::check_amounts(&self.market.listing.filters, &candidate, &average)
+    }
+
+    /// Checks an order that is paid now, whose quantity nobody knew when it came.
+    pub(super) fn check_paid(&self, request: &OrderRequest) -> Result<(), Refusal> {
+        check_shape(request, Role::Pending)?;
+        self.check_amounts(request, request.lots)?;
+        self.check_size(request, request.lots)
     }
 
     /// Whether an open order of the account has this name.
@@ -220,7 +266,8 @@ impl Turn<'_> {
     ///
     /// A sale holds its quantity; a purchase at a limit price what it costs there; a market
     /// purchase what it would cost now, or the quote quantity; a purchase that waits to become a
-    /// market order what it costs at its stop, else at the last price.
+    /// market order, or to take its price from the book, what it costs at its stop, else at the
+    /// last price.
     pub(super) fn hold_of(
         &self,
         account: AccountId,
@@ -237,18 +284,20 @@ impl Turn<'_> {
                 let seeker = self.seeker(account, request, stp, Want::Lots(lots));
                 if self.is_blind() { 0 } else { self.market.preview(&seeker).cost }
             }
-            (Side::Buy, OrderKind::StopLoss | OrderKind::TakeProfit) => {
-                let last = self.market.last_ticks().unwrap_or(0);
-                let ticks = if request.stop_ticks > 0 { request.stop_ticks } else { last };
-                self.market.cost(ticks, lots)
-            }
             (
                 Side::Buy,
                 OrderKind::Limit
                 | OrderKind::LimitMaker
+                | OrderKind::StopLoss
                 | OrderKind::StopLossLimit
+                | OrderKind::TakeProfit
                 | OrderKind::TakeProfitLimit,
-            ) => self.market.cost(request.ticks, lots),
+            ) => {
+                let known =
+                    [request.ticks, request.stop_ticks].into_iter().find(|ticks| *ticks > 0);
+                let ticks = known.or_else(|| self.market.last_ticks()).unwrap_or(0);
+                self.market.cost(ticks, lots)
+            }
         }
     }
 

@@ -213,11 +213,7 @@ impl Exchange {
 
     /// The levels of a side that everybody sees, best first.
     pub fn levels(&self, symbol: SymbolId, side: Side) -> impl Iterator<Item = Level> + '_ {
-        let market = self.market(symbol);
-        let outside = market.and_then(|market| market.external.as_ref());
-        let own = market.filter(|_| outside.is_none());
-        let own = own.into_iter().flat_map(move |market| market.book.levels(side));
-        own.chain(outside.into_iter().flat_map(move |book| book.recorded(side)))
+        self.market(symbol).into_iter().flat_map(move |market| market.levels(side))
     }
 
     /// The best level of a side that everybody sees.

@@ -15,7 +15,7 @@ use super::lists::{OpenList, request_of};
 use super::market::{Record, Wait};
 use super::turn::Turn;
 use crate::money::Atoms;
-use crate::{AccountId, ListId, ListKind, ListStatus, Order, OrderList, OrderStatus, Refusal};
+use crate::{AccountId, ListId, ListStatus, Order, OrderList, OrderStatus, Refusal};
 
 // === impl Turn ===
 
@@ -29,6 +29,8 @@ impl Turn<'_> {
         for (order, hold) in orders.iter().zip(&holds) {
             let sum = needs.entry((order.account, order.side == Side::Buy)).or_insert(0);
             *sum = sum.saturating_add(*hold);
+            let kept = needs.entry((order.account, false)).or_insert(0);
+            *kept = kept.saturating_add(order.kept);
         }
         for ((account, is_buy), atoms) in needs {
             let side = if is_buy { Side::Buy } else { Side::Sell };
@@ -72,10 +74,16 @@ impl Turn<'_> {
         let has_account =
             |account: AccountId| usize::try_from(account.0).is_ok_and(|i| i < self.accounts.len());
         let is_listed = |id: ListId| lists.iter().any(|list| list.id == id);
+        let list_of = |order: &Order| lists.iter().find(|list| order.list == Some(list.id));
         for order in orders {
+            let list = list_of(order);
+            let pays = list.is_some_and(|list| list.kind.pays() && list.is_working_leg(order.id));
+            let is_paid = list.is_some_and(|list| list.kind.pays()) && !pays;
             let is_sane = order.symbol == self.symbol
                 && order.status.is_open()
-                && order.open_lots() > 0
+                && (order.open_lots() > 0 || (is_paid && order.is_unpaid()))
+                && (order.ticks > 0 || !order.is_working || !order.kind.has_price())
+                && (order.kept == 0 || (pays && order.kept > 0))
                 && order.executed_lots >= 0
                 && order.prevented_lots >= 0
                 && has_account(order.account)
@@ -104,7 +112,10 @@ impl Turn<'_> {
         let own = |order: &Order| match self.need(order) {
             _ if order.status == OrderStatus::PendingNew => 0,
             Some(need) => need,
-            None => self.market.cost(order.stop_ticks, order.open_lots()),
+            None => {
+                let asked = Some(order.asked_ticks).filter(|ticks| *ticks > 0);
+                self.market.cost(asked.unwrap_or(order.stop_ticks), order.open_lots())
+            }
         };
         let mut told: BTreeSet<ListId> = BTreeSet::new();
         let hold = |order: &Order| match order.list.filter(|list| pairs.contains(list)) {
@@ -120,7 +131,7 @@ impl Turn<'_> {
 
     fn restore_list(&mut self, list: OrderList) {
         self.lists.next = self.lists.next.max(list.id.0.saturating_add(1));
-        self.lists.open.insert(list.id, OpenList { list, shared: 0 });
+        self.lists.open.insert(list.id, OpenList { list, shared: 0, received: 0 });
         let symbol = self.symbol;
         let account = self.account_mut(list.account);
         account.counts = account.counts.plus(Counts::LIST);
@@ -136,6 +147,7 @@ impl Turn<'_> {
         let after = order.id.0.saturating_add(1);
         self.market.next.order = self.market.next.order.max(after);
         self.link(order.account, key, &request_of(&order));
+        self.shift(order.account, self.market.base, order.kept.saturating_neg(), order.kept);
         let symbol = self.symbol;
         if order.side == Side::Buy {
             let done = order.lots.saturating_sub(order.open_lots());
@@ -169,7 +181,7 @@ fn coupled(orders: &[Order], lists: &[OrderList]) -> BTreeSet<ListId> {
         let order = orders.iter().find(|order| order.id == id);
         order.is_some_and(|order| order.status != OrderStatus::PendingNew)
     };
-    let pairs = lists.iter().filter(|list| list.kind != ListKind::Oto);
+    let pairs = lists.iter().filter(|list| list.kind.has_pair());
     let pairs = pairs.filter(|list| list.pair().filter(|id| is_waiting(*id)).count() == 2);
     pairs.map(|list| list.id).collect()
 }

@@ -290,7 +290,11 @@ impl Turn<'_> {
         let asset = slot.expect("invariant: every listed asset has an entry");
         let commission = money::commission(received, parts, asset.grain);
         asset.collected = asset.collected.saturating_add(commission);
-        self.shift(id, received_asset, received.saturating_sub(commission), 0);
+        if self.is_paying(key) {
+            self.keep(key, received, commission);
+        } else {
+            self.shift(id, received_asset, received.saturating_sub(commission), 0);
+        }
         (commission, received_asset)
     }
 

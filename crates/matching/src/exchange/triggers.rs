@@ -14,6 +14,7 @@ use domain::{OrderId, Side};
 use super::market::{Record, Wait, is_reached};
 use super::preview::{OnSelf, Seeker, Want};
 use super::turn::{Ending, Note, Turn};
+use crate::money::Atoms;
 use crate::{ExecutionKind, ExpiryReason};
 
 const BIPS_ONE: i128 = 10_000;
@@ -111,7 +112,7 @@ impl Turn<'_> {
     fn trigger(&mut self, key: u32) {
         self.market.orders.at_mut(key).wait = Wait::Nothing;
         self.leg_starts(key);
-        if !self.can_pay(key) {
+        if !self.take_price(key) || !self.can_pay(key) {
             self.end(key, Ending::Expired(ExpiryReason::Rejected));
             return;
         }
@@ -124,14 +125,29 @@ impl Turn<'_> {
         self.work(key);
     }
 
-    /// Makes a purchase without a limit price hold what it would cost now, which may be more or
+    /// Makes a purchase whose price was not known hold what it would cost now, which may be more or
     /// less than at its stop; false when the account cannot pay that.
     fn can_pay(&mut self, key: u32) -> bool {
-        let record = self.market.orders.at(key);
-        if !record.is_priceless_buy() {
+        let record = *self.market.orders.at(key);
+        let Record { order, locked, .. } = record;
+        let cost = if record.is_priceless_buy() {
+            self.market_cost(&record)
+        } else if order.side == Side::Buy && order.peg.is_some() {
+            self.market.cost(order.ticks, order.open_lots())
+        } else {
             return true;
+        };
+        let more = cost.saturating_sub(locked);
+        if self.check_funds(order.account, order.side, more).is_err() {
+            return false;
         }
-        let Record { order, owner, locked, .. } = *record;
+        self.hold(key, more);
+        true
+    }
+
+    /// What an order would cost at the market now.
+    fn market_cost(&self, record: &Record) -> Atoms {
+        let Record { order, owner, .. } = *record;
         let seeker = Seeker {
             side: order.side,
             limit: None,
@@ -139,13 +155,7 @@ impl Turn<'_> {
             on_self: OnSelf::at_most(order.stp),
             want: Want::Lots(order.open_lots()),
         };
-        let cost = if self.is_blind() { 0 } else { self.market.preview(&seeker).cost };
-        let more = cost.saturating_sub(locked);
-        if self.check_funds(order.account, order.side, more).is_err() {
-            return false;
-        }
-        self.hold(key, more);
-        true
+        if self.is_blind() { 0 } else { self.market.preview(&seeker).cost }
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) enum Ending {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ready {
     pub(super) lots: i64,
+    /// The price at which it will work; zero when it has none, or takes it later.
+    pub(super) ticks: i64,
     pub(super) stp: StpMode,
     /// What it will hold.
     pub(super) hold: Atoms,
@@ -143,7 +145,9 @@ impl Turn<'_> {
             stp: ready.stp,
             status: OrderStatus::New,
             expiry_reason: None,
-            ticks: request.ticks,
+            ticks: ready.ticks,
+            asked_ticks: request.ticks,
+            peg: request.peg,
             stop_ticks: request.stop_ticks,
             trailing_bips: request.trailing_bips,
             trailing_since: None,
@@ -152,6 +156,7 @@ impl Turn<'_> {
             iceberg_lots: request.iceberg_lots,
             executed_lots: 0,
             executed_quote: 0,
+            kept: 0,
             prevented_lots: 0,
             prevented_match: None,
             amends: 0,
@@ -204,7 +209,7 @@ impl Turn<'_> {
         let open = order.open_lots();
         match order.side {
             Side::Sell => Some(self.market.base_atoms(open)),
-            Side::Buy if order.kind.has_price() => Some(self.market.cost(order.ticks, open)),
+            Side::Buy if order.ticks > 0 => Some(self.market.cost(order.ticks, open)),
             Side::Buy => None,
         }
     }
@@ -259,6 +264,11 @@ impl Turn<'_> {
     /// Ends an order: takes it out, gives its money back, reports it, tells its list.
     pub(super) fn end(&mut self, key: u32, ending: Ending) {
         self.detach(key);
+        if ending == Ending::Filled {
+            self.hand_over(key);
+        } else {
+            self.let_go(key);
+        }
         let record = self.market.orders.at(key);
         if record.is_coupled {
             self.release_pair(key);

@@ -6,6 +6,8 @@ mod external;
 mod floor;
 mod lists;
 mod orders;
+mod paying;
+mod pegs;
 mod properties;
 mod rules;
 mod stops;

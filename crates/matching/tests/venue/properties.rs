@@ -6,9 +6,9 @@ use domain::{Side, TimeInForce, Timestamp};
 use matching::{
     AccountId, AccountSpec, AssetId, Atoms, Cancel, CancelReplace, CancelRestriction, ClientId,
     Command, Event, Exchange, ExecutionKind, External, Fees, Funding, Keep, Liquidity, ListId,
-    ListKind, ListOrders, ListRef, ListRequest, Listing, Order, OrderId, OrderKind, OrderList,
-    OrderRef, OrderRequest, OrderStatus, PriceLevel, QueueModel, Refusal, ReplaceMode, Reply,
-    StpMode, SymbolId, SymbolStatus, VenueLimits,
+    ListOrders, ListRef, ListRequest, Listing, Order, OrderId, OrderKind, OrderList, OrderRef,
+    OrderRequest, OrderStatus, Peg, PegReference, PriceLevel, QueueModel, Refusal, ReplaceMode,
+    Reply, StpMode, SymbolId, SymbolStatus, VenueLimits,
 };
 use proptest::prelude::*;
 
@@ -68,6 +68,15 @@ fn client_id() -> impl Strategy<Value = ClientId> {
     ]
 }
 
+/// Mostly no peg, and mostly to a level that the book has.
+fn peg() -> impl Strategy<Value = Option<Peg>> {
+    let reference = prop_oneof![Just(PegReference::Primary), Just(PegReference::Market)];
+    let level = prop_oneof![6 => Just(0u32), 3 => 1u32..4, 1 => 90u32..110];
+    let peg =
+        (reference, level).prop_map(|(reference, offset_levels)| Peg { reference, offset_levels });
+    prop::option::weighted(0.2, peg)
+}
+
 prop_compose! {
     fn order()(
         client_id in client_id(),
@@ -84,6 +93,7 @@ prop_compose! {
         stop_ticks in 90i64..110,
         bips in prop_oneof![3 => Just(0u32), 1 => 100u32..900],
         by_quote in prop::bool::weighted(0.3),
+        peg in peg(),
         stp in prop::option::of(prop::sample::select(&StpMode::ALL[..])),
     ) -> OrderRequest {
         let is_by_quote = by_quote && kind == OrderKind::Market;
@@ -97,7 +107,8 @@ prop_compose! {
             time_in_force: if rests { TimeInForce::GoodTilCanceled } else { time_in_force },
             lots: if is_by_quote { 0 } else { lots },
             quote_atoms: if is_by_quote { Atoms::from(lots * ticks) * 7_000_000 } else { 0 },
-            ticks: if kind.has_price() { ticks } else { 0 },
+            ticks: if !kind.has_price() || (peg.is_some() && ticks % 2 == 0) { 0 } else { ticks },
+            peg: peg.filter(|_| kind.has_price()),
             stop_ticks: if is_contingent { stop_ticks } else { 0 },
             trailing_bips: if is_contingent { bips } else { 0 },
             iceberg_lots: if has_iceberg { iceberg } else { 0 },
@@ -114,6 +125,7 @@ prop_compose! {
         low in 88i64..101,
         shift in 0i64..4,
         (is_limit, is_priced, is_profit) in any::<(bool, bool, bool)>(),
+        (first, second) in (peg(), peg()),
     ) -> (OrderRequest, OrderRequest) {
         let base = OrderRequest::limit(side, 0, lots);
         let loss = |ticks: i64, limit: i64| if is_priced {
@@ -128,27 +140,53 @@ prop_compose! {
         } else {
             OrderRequest { kind: OrderKind::TakeProfitLimit, stop_ticks: ticks, ticks, ..base }
         };
-        match side {
+        let pegged = |order: OrderRequest, peg: Option<Peg>| match peg {
+            Some(_) if order.kind.has_price() => OrderRequest { ticks: 0, peg, ..order },
+            _ => order,
+        };
+        let (above, below) = match side {
             Side::Buy => (loss(high, high + shift), profit(low)),
             Side::Sell => (profit(high), loss(low, low - shift)),
-        }
+        };
+        (pegged(above, first), pegged(below, second))
     }
 }
 
 fn list() -> impl Strategy<Value = ListOrders> {
     let working = || {
-        (side(), 95i64..105, 1i64..15)
-            .prop_map(|(side, ticks, lots)| OrderRequest::limit(side, ticks, lots))
+        (side(), 95i64..105, 1i64..15, peg()).prop_map(|(side, ticks, lots, peg)| OrderRequest {
+            peg,
+            ..OrderRequest::limit(side, ticks, lots)
+        })
     };
     let both = || side().prop_flat_map(pair);
+    let buying = || working().prop_map(|order| OrderRequest { side: Side::Buy, ..order });
+    // Mostly what such a list takes: sales without a quantity.
+    let unpaid = || {
+        (order(), prop::bool::weighted(0.9)).prop_map(|(order, is_right)| match is_right {
+            true => OrderRequest { side: Side::Sell, lots: 0, quote_atoms: 0, ..order },
+            false => order,
+        })
+    };
+    // Boxed, because a strategy of so many parts is larger than a test's stack.
     prop_oneof![
-        both().prop_map(|(above, below)| ListOrders::Oco { above, below }),
-        (working(), order()).prop_map(|(working, pending)| ListOrders::Oto { working, pending }),
-        (working(), both()).prop_map(|(working, (above, below))| ListOrders::Otoco {
-            working,
-            above,
-            below
-        }),
+        both().prop_map(|(above, below)| ListOrders::Oco { above, below }).boxed(),
+        (working(), order())
+            .prop_map(|(working, pending)| ListOrders::Oto { working, pending })
+            .boxed(),
+        (working(), both())
+            .prop_map(|(working, (above, below))| ListOrders::Otoco { working, above, below })
+            .boxed(),
+        (buying(), unpaid())
+            .prop_map(|(working, pending)| ListOrders::Opo { working, pending })
+            .boxed(),
+        (buying(), pair(Side::Sell))
+            .prop_map(|(working, (above, below))| ListOrders::Opoco {
+                working,
+                above: OrderRequest { lots: 0, ..above },
+                below: OrderRequest { lots: 0, ..below },
+            })
+            .boxed(),
     ]
 }
 
@@ -322,7 +360,9 @@ fn need(exchange: &Exchange, order: &Order) -> Atoms {
     match order.side {
         Side::Sell => lots * listing.base_atoms_per_lot().unwrap(),
         Side::Buy => {
-            let ticks = if order.kind.has_price() { order.ticks } else { order.stop_ticks };
+            // One that is pegged and waits is worth what was asked for, or its stop.
+            let known = [order.ticks, order.asked_ticks, order.stop_ticks];
+            let ticks = known.into_iter().find(|ticks| *ticks > 0).unwrap_or(0);
             lots * Atoms::from(ticks) * listing.quote_atoms_per_tick_lot().unwrap()
         }
     }
@@ -335,13 +375,14 @@ fn needs(exchange: &Exchange, account: AccountId) -> BTreeMap<AssetId, Atoms> {
         let (base, quote) = exchange.pair(symbol).unwrap();
         let mut pairs: BTreeMap<ListId, Vec<Order>> = BTreeMap::new();
         for order in exchange.open_orders(account, symbol) {
+            *needs.entry(base).or_default() += order.kept;
             if order.status == OrderStatus::PendingNew {
                 continue;
             }
             let asset = if order.side == Side::Buy { quote } else { base };
             let list = order.list.map(|id| exchange.order_list(account, ListRef::Id(id)).unwrap());
             match list {
-                Some(list) if list.kind != ListKind::Oto && !is_first_of_chain(list, order) => {
+                Some(list) if list.kind.has_pair() && !is_first_of_chain(list, order) => {
                     pairs.entry(list.id).or_default().push(*order);
                 }
                 _ => *needs.entry(asset).or_default() += need(exchange, order),
@@ -359,7 +400,7 @@ fn needs(exchange: &Exchange, account: AccountId) -> BTreeMap<AssetId, Atoms> {
 }
 
 fn is_first_of_chain(list: &OrderList, order: &Order) -> bool {
-    list.kind == ListKind::Otoco && list.legs[0].is_some_and(|leg| leg.0 == order.id)
+    list.kind.has_working() && list.legs[0].is_some_and(|leg| leg.0 == order.id)
 }
 
 fn check(exchange: &Exchange, watcher: &Watcher) {
@@ -638,7 +679,21 @@ fn wild_command() -> impl Strategy<Value = Command> {
             stop_ticks: if order.stop_ticks > 0 { stop_ticks } else { 0 },
             trailing_bips: if order.trailing_bips > 0 { bips } else { 0 },
             iceberg_lots: if order.iceberg_lots > 0 { iceberg_lots } else { 0 },
+            peg: order.peg.map(|peg| Peg { offset_levels: bips, ..peg }),
             ..order
+        },
+    );
+    let order = order.boxed();
+    let list = (order.clone(), order.clone(), any::<(bool, bool)>()).prop_map(
+        |(working, pending, (pays, is_bare))| {
+            let pending = if is_bare { OrderRequest { lots: 0, ..pending } } else { pending };
+            let working = OrderRequest { kind: OrderKind::Limit, ..working };
+            let orders = if pays {
+                ListOrders::Opo { working, pending }
+            } else {
+                ListOrders::Oto { working, pending }
+            };
+            Box::new(ListRequest { client_id: ClientId::NONE, orders })
         },
     );
     let account = || (0..ACCOUNTS).prop_map(AccountId);
@@ -648,6 +703,8 @@ fn wild_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         8 => (account(), symbol(), order)
             .prop_map(|(account, symbol, order)| Command::Place { account, symbol, order }),
+        2 => (account(), symbol(), list)
+            .prop_map(|(account, symbol, list)| Command::PlaceList { account, symbol, list }),
         1 => transfer.prop_map(|(account, asset, atoms, is_deposit)| {
             let asset = AssetId(asset);
             if is_deposit {

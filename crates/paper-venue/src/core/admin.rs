@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{OrderId, Side, TimeInForce};
 use matching::{
-    AccountId, AccountSpec, Cancel, CancelRestriction, ClientId, Command, Fees, Funding, OrderKind,
-    OrderRef, OrderRequest, Reply, SymbolId, SymbolStatus,
+    AccountId, AccountSpec, Cancel, CancelRestriction, ClientId, Command, Fees, Funding, OrderRef,
+    OrderRequest, Reply, SymbolId, SymbolStatus,
 };
 use serde::Deserialize;
 
@@ -126,17 +126,9 @@ fn decimal(field: &str, text: &str) -> Result<i128, String> {
 
 fn request(side: Side, ticks: i64, lots: i64, tif: TimeInForce) -> OrderRequest {
     OrderRequest {
-        client_id: ClientId::NONE,
-        side,
-        kind: OrderKind::Limit,
         time_in_force: tif,
-        lots,
-        quote_atoms: 0,
-        ticks,
-        stop_ticks: 0,
-        trailing_bips: 0,
-        iceberg_lots: 0,
         stp: Some(matching::StpMode::None),
+        ..OrderRequest::limit(side, ticks, lots)
     }
 }
 

@@ -13,7 +13,7 @@ use matching::{
 
 use super::Core;
 use super::report;
-use crate::ledger::{Entry, FillEntry, ListEntry, OrderEntry};
+use crate::ledger::{Entry, FillEntry, ListEntry, OrderEntry, PegEntry};
 use crate::streams::{Feed, Topic};
 use crate::tape::TapeTrade;
 
@@ -242,6 +242,11 @@ impl Core {
             status: report::status(order.status).to_owned(),
             expiry_reason: order.expiry_reason.map(|why| report::reason(why).to_owned()),
             ticks: order.ticks,
+            asked_ticks: Some(order.asked_ticks),
+            peg: order.peg.map(|peg| PegEntry {
+                reference: report::peg(peg.reference).to_owned(),
+                offset_levels: peg.offset_levels,
+            }),
             stop_ticks: order.stop_ticks,
             trailing_bips: order.trailing_bips,
             trailing_since: order.trailing_since.map(domain::Timestamp::unix_nanos),
@@ -250,6 +255,7 @@ impl Core {
             iceberg_lots: order.iceberg_lots,
             executed_lots: order.executed_lots,
             executed_quote_atoms: order.executed_quote.to_string(),
+            kept_atoms: order.kept.to_string(),
             prevented_lots: order.prevented_lots,
             prevented_match: order.prevented_match,
             amends: order.amends,
@@ -270,7 +276,7 @@ impl Core {
             symbol: self.listed(list.symbol).map(|l| l.name.clone()).unwrap_or_default(),
             list_id: list.id.0,
             client_id: list.client_id.as_str().to_owned(),
-            kind: format!("{:?}", list.kind),
+            kind: report::list_kind(list.kind).to_owned(),
             is_done: list.status == matching::ListStatus::AllDone,
             legs: legs.map(|(id, name)| (id.0, name.as_str().to_owned())).collect(),
             placed_at: list.placed_at.unix_nanos(),

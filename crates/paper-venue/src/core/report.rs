@@ -3,13 +3,16 @@
 use domain::{Side, TimeInForce, Timestamp};
 use matching::{
     ClientId, Execution, ExecutionKind, ExpiryReason, ListEvent, ListKind, ListStatus,
-    ListStatusType, Order, OrderKind, OrderList, OrderStatus, StpMode,
+    ListStatusType, Order, OrderKind, OrderList, OrderStatus, PegReference, StpMode,
 };
 
 use super::clients::OwnTrade;
 use super::listed::{ATOMS_PER_E8, Listed};
 use crate::protocol::timing::TimeUnit;
 use crate::protocol::{Array, Object};
+
+/// In what the offset of a peg is counted.
+pub(crate) const PRICE_LEVEL: &str = "PRICE_LEVEL";
 
 pub(crate) const fn side(side: Side) -> &'static str {
     match side {
@@ -46,6 +49,13 @@ pub(crate) const fn stp(mode: StpMode) -> &'static str {
         StpMode::ExpireBoth => "EXPIRE_BOTH",
         StpMode::Decrement => "DECREMENT",
         StpMode::Transfer => "TRANSFER",
+    }
+}
+
+pub(crate) const fn peg(reference: PegReference) -> &'static str {
+    match reference {
+        PegReference::Primary => "PRIMARY_PEG",
+        PegReference::Market => "MARKET_PEG",
     }
 }
 
@@ -119,11 +129,28 @@ fn extras(mut object: Object, listed: &Listed, order: &Order) -> Object {
     object
 }
 
+/// The price that was asked for and, of a pegged order, where it takes its own from, and that one
+/// as soon as it has it.
+pub(crate) fn priced(object: Object, listed: &Listed, order: &Order) -> Object {
+    let mut object = object.e8("price", listed.price(order.asked_ticks));
+    let Some(from) = order.peg else { return object };
+    object = object.str("pegPriceType", peg(from.reference));
+    if from.offset_levels > 0 {
+        object = object.str("pegOffsetType", PRICE_LEVEL).int("pegOffsetValue", from.offset_levels);
+    }
+    if order.ticks > 0 {
+        object = object.e8("peggedPrice", listed.price(order.ticks));
+    }
+    object
+}
+
 /// Quantities and words that every form of an order has.
 fn body(object: Object, listed: &Listed, order: &Order) -> Object {
+    let object = priced(object, listed, order);
+    // An order that waits to be paid by its list has no quantity yet.
+    let object =
+        if order.lots > 0 { object.e8("origQty", listed.quantity(order.lots)) } else { object };
     object
-        .e8("price", listed.price(order.ticks))
-        .e8("origQty", listed.quantity(order.lots))
         .e8("executedQty", listed.quantity(order.executed_lots))
         .e8("origQuoteOrderQty", order.quote_atoms / ATOMS_PER_E8)
         .e8("cummulativeQuoteQty", order.executed_quote / ATOMS_PER_E8)
@@ -231,10 +258,21 @@ pub(crate) fn own_trade(listed: &Listed, trade: &OwnTrade, asset: &str, unit: Ti
         .end()
 }
 
+/// The name of a kind of list where it is written down for a restart.
+pub(crate) const fn list_kind(kind: ListKind) -> &'static str {
+    match kind {
+        ListKind::Oco => "Oco",
+        ListKind::Oto => "Oto",
+        ListKind::Otoco => "Otoco",
+        ListKind::Opo => "Opo",
+        ListKind::Opoco => "Opoco",
+    }
+}
+
 const fn contingency(list: ListKind) -> &'static str {
     match list {
         ListKind::Oco => "OCO",
-        ListKind::Oto | ListKind::Otoco => "OTO",
+        ListKind::Oto | ListKind::Otoco | ListKind::Opo | ListKind::Opoco => "OTO",
     }
 }
 
@@ -298,7 +336,7 @@ pub(crate) fn execution_report(
         .str("o", kind(order.kind))
         .str("f", shown_tif(order))
         .e8("q", listed.quantity(order.lots))
-        .e8("p", listed.price(order.ticks))
+        .e8("p", listed.price(order.asked_ticks))
         .e8("P", listed.price(order.stop_ticks))
         .e8("F", listed.quantity(order.iceberg_lots))
         .int("g", list_id(order))
@@ -343,6 +381,15 @@ fn tail(mut object: Object, listed: &Listed, report: &Execution, unit: TimeUnit)
         object = object.int("d", order.trailing_bips);
         if let Some(since) = order.trailing_since {
             object = object.int("D", unit.of(since));
+        }
+    }
+    if let Some(from) = order.peg {
+        object = object.str("gP", peg(from.reference));
+        if from.offset_levels > 0 {
+            object = object.str("gOT", PRICE_LEVEL).int("gOV", from.offset_levels);
+        }
+        if order.ticks > 0 {
+            object = object.e8("gp", listed.price(order.ticks));
         }
     }
     if let Some(prevention) = &report.prevention {

@@ -10,7 +10,8 @@ use std::path::Path;
 use domain::{OrderId, TimeInForce, Timestamp};
 use matching::{
     AccountId, AccountSpec, ClientId, Command, ExpiryReason, Fill, Funding, ListId, ListKind,
-    ListStatus, Listing, Order, OrderKind, OrderList, OrderStatus, Reply, Side, StpMode,
+    ListStatus, Listing, Order, OrderKind, OrderList, OrderStatus, Peg, PegReference, Reply, Side,
+    StpMode,
 };
 
 use super::Core;
@@ -176,6 +177,8 @@ const REASONS: [ExpiryReason; 7] = [
     ExpiryReason::ExchangeCanceled,
 ];
 
+const PEGS: [PegReference; 2] = [PegReference::Primary, PegReference::Market];
+
 const TIFS: [TimeInForce; 3] =
     [TimeInForce::GoodTilCanceled, TimeInForce::ImmediateOrCancel, TimeInForce::FillOrKill];
 
@@ -183,6 +186,13 @@ const TIFS: [TimeInForce; 3] =
 fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
     let symbol = *core.symbols.get(&entry.symbol)?;
     let time = Timestamp::from_unix_nanos;
+    let peg = match &entry.peg {
+        Some(peg) => Some(Peg {
+            reference: word(&PEGS, report::peg, &peg.reference)?,
+            offset_levels: peg.offset_levels,
+        }),
+        None => None,
+    };
     Some(Order {
         id: OrderId(entry.order_id),
         symbol,
@@ -199,6 +209,8 @@ fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
             .as_ref()
             .and_then(|text| word(&REASONS, report::reason, text)),
         ticks: entry.ticks,
+        asked_ticks: entry.asked_ticks.unwrap_or(entry.ticks),
+        peg,
         stop_ticks: entry.stop_ticks,
         trailing_bips: entry.trailing_bips,
         trailing_since: entry.trailing_since.map(time),
@@ -207,6 +219,7 @@ fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
         iceberg_lots: entry.iceberg_lots,
         executed_lots: entry.executed_lots,
         executed_quote: entry.executed_quote_atoms.parse().ok()?,
+        kept: entry.kept_atoms.parse().ok()?,
         prevented_lots: entry.prevented_lots,
         prevented_match: entry.prevented_match,
         amends: entry.amends,
@@ -283,11 +296,8 @@ fn put_list(core: &mut Core, entry: &ListEntry) -> Result<(), StateError> {
         client_id: entry.client_id.parse().unwrap_or(ClientId::NONE),
         symbol,
         account,
-        kind: match entry.kind.as_str() {
-            "Oto" => ListKind::Oto,
-            "Otoco" => ListKind::Otoco,
-            _ => ListKind::Oco,
-        },
+        kind: word(&ListKind::ALL, report::list_kind, &entry.kind)
+            .ok_or_else(|| unfit("kind of list", &entry.kind))?,
         status: if entry.is_done { ListStatus::AllDone } else { ListStatus::Executing },
         legs,
         placed_at: Timestamp::from_unix_nanos(entry.placed_at),

@@ -228,8 +228,8 @@ pub(super) fn amend(core: &mut Core, call: &mut Call) -> Result<String, ApiError
         .int("orderId", order.id.0)
         .int("orderListId", report::list_id(order))
         .str("origClientOrderId", order.client_id.as_str())
-        .str("clientOrderId", order.client_id.as_str())
-        .e8("price", listed.price(order.ticks))
+        .str("clientOrderId", order.client_id.as_str());
+    let amended = report::priced(amended, listed, order)
         .e8("qty", listed.quantity(order.lots))
         .e8("executedQty", listed.quantity(order.executed_lots))
         .e8("preventedQty", listed.quantity(order.prevented_lots))

@@ -142,6 +142,7 @@ pub(super) fn place_old_oco(core: &mut Core, call: &mut Call) -> Result<String, 
         lots,
         quote_atoms: 0,
         ticks: listed.ticks(price)?,
+        peg: None,
         stop_ticks: 0,
         trailing_bips: 0,
         iceberg_lots: count(limit_iceberg)?,
@@ -185,6 +186,36 @@ pub(super) fn place_otoco(core: &mut Core, call: &mut Call) -> Result<String, Ap
     let above = leg(core, call, symbol, ("pendingAbove", side, lots))?;
     let below = leg(core, call, symbol, ("pendingBelow", side, lots))?;
     place(core, call, symbol, ListOrders::Otoco { working, above, below })
+}
+
+/// Refuses a quantity of orders that get theirs from the working order.
+fn forbid_quantity(call: &mut Call) -> Result<(), ApiError> {
+    match call.params.maybe("pendingQuantity")? {
+        None => Ok(()),
+        Some(_) => {
+            let words = "Pending orders should not include the 'pendingQuantity' tag.";
+            Err(ApiError::new(-1225, words))
+        }
+    }
+}
+
+pub(super) fn place_opo(core: &mut Core, call: &mut Call) -> Result<String, ApiError> {
+    let symbol = symbol(core, call)?;
+    let working = working(core, call, symbol)?;
+    let side = named_side(call, "pendingSide")?;
+    forbid_quantity(call)?;
+    let pending = leg(core, call, symbol, ("pending", side, Some(0)))?;
+    place(core, call, symbol, ListOrders::Opo { working, pending })
+}
+
+pub(super) fn place_opoco(core: &mut Core, call: &mut Call) -> Result<String, ApiError> {
+    let symbol = symbol(core, call)?;
+    let working = working(core, call, symbol)?;
+    let side = named_side(call, "pendingSide")?;
+    forbid_quantity(call)?;
+    let above = leg(core, call, symbol, ("pendingAbove", side, Some(0)))?;
+    let below = leg(core, call, symbol, ("pendingBelow", side, Some(0)))?;
+    place(core, call, symbol, ListOrders::Opoco { working, above, below })
 }
 
 /// Which list a request means.

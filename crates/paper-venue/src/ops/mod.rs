@@ -10,6 +10,7 @@ mod market;
 mod orders;
 mod queries;
 mod session;
+mod sor;
 mod statistics;
 
 use crate::core::{Call, Core};
@@ -250,6 +251,40 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             lists::place_otoco
         )
     },
+    Operation {
+        orders: 2,
+        ..row!(
+            TRADE,
+            "orderList.place.opo",
+            &[("POST", "/api/v3/orderList/opo")],
+            w1,
+            lists::place_opo
+        )
+    },
+    Operation {
+        orders: 3,
+        ..row!(
+            TRADE,
+            "orderList.place.opoco",
+            &[("POST", "/api/v3/orderList/opoco")],
+            w1,
+            lists::place_opoco
+        )
+    },
+    Operation {
+        orders: 1,
+        ..row!(TRADE, "sor.order.place", &[("POST", "/api/v3/sor/order")], w1, sor::place)
+    },
+    Operation {
+        is_free: false,
+        ..row!(
+            TRADE,
+            "sor.order.test",
+            &[("POST", "/api/v3/sor/order/test")],
+            test_weight,
+            sor::test
+        )
+    },
     row!(TRADE, "orderList.cancel", &[("DELETE", "/api/v3/orderList")], w1, lists::cancel),
     row!(SIGNED, "orderList.status", &[("GET", "/api/v3/orderList")], w4, lists::status),
     row!(SIGNED, "allOrderLists", &[("GET", "/api/v3/allOrderList")], w20, lists::all),
@@ -271,6 +306,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         prevented_weight,
         queries::prevented
     ),
+    row!(SIGNED, "myAllocations", &[("GET", "/api/v3/myAllocations")], w20, sor::allocations),
     row!(
         SIGNED,
         "order.amendments",

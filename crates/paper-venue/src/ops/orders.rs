@@ -2,7 +2,8 @@
 
 use domain::{OrderId, Side, TimeInForce};
 use matching::{
-    AccountId, ClientId, Command, Event, OrderKind, OrderRequest, Refusal, Reply, StpMode, SymbolId,
+    AccountId, ClientId, Command, Event, OrderKind, OrderRequest, Peg, PegReference, Refusal,
+    Reply, StpMode, SymbolId,
 };
 
 use super::market::symbol;
@@ -102,19 +103,63 @@ struct Amounts {
     trailing: Option<i64>,
     iceberg: Option<i128>,
     tif: Option<TimeInForce>,
+    peg: Option<Peg>,
 }
 
-fn amounts(params: &mut Params, names: &Names) -> Result<Amounts, ApiError> {
+/// Where a pegged order takes its price from.
+fn read_peg(params: &mut Params, names: &Names) -> Result<Option<Peg>, ApiError> {
+    let [price_name, type_name, value_name] =
+        ["pegPriceType", "pegOffsetType", "pegOffsetValue"].map(|name| names.of(name));
+    let reference = match params.maybe(&price_name)? {
+        None => None,
+        Some("PRIMARY_PEG") => Some(PegReference::Primary),
+        Some("MARKET_PEG") => Some(PegReference::Market),
+        Some(_) => return Err(ApiError::new(-1210, "Invalid pegPriceType.")),
+    };
+    let offset_type = params.maybe(&type_name)?;
+    if offset_type.is_some_and(|text| text != report::PRICE_LEVEL) {
+        return Err(ApiError::new(-1211, "Invalid pegOffsetType."));
+    }
+    let has_type = offset_type.is_some();
+    let value = params.maybe_int(&value_name)?;
+    if has_type != value.is_some() {
+        return Err(ApiError::both_or_neither(&type_name, &value_name));
+    }
+    let Some(reference) = reference else {
+        return if has_type {
+            Err(ApiError::both_or_neither(&price_name, &type_name))
+        } else {
+            Ok(None)
+        };
+    };
+    let Some(value) = value else { return Ok(Some(Peg::to(reference))) };
+    let offset_levels = u32::try_from(value).unwrap_or(u32::MAX);
+    if offset_levels > Peg::LEVELS_MAX {
+        return Err(ApiError::too_large(&value_name, Peg::LEVELS_MAX));
+    }
+    // The best level is what a peg without an offset means.
+    if offset_levels == 0 {
+        return Err(ApiError::invalid_data(&value_name));
+    }
+    Ok(Some(Peg { reference, offset_levels }))
+}
+
+/// Reads the amounts of an order; `lots` are given elsewhere for legs that share them.
+fn amounts(params: &mut Params, names: &Names, lots: Option<i64>) -> Result<Amounts, ApiError> {
     let tif = params.maybe(&names.of("timeInForce"))?.map(read_tif).transpose()?;
     let quote = if names.prefix.is_empty() { params.maybe_e8("quoteOrderQty")? } else { None };
     Ok(Amounts {
         tif,
-        quantity: params.maybe_e8(&names.of("quantity"))?,
+        quantity: match lots {
+            Some(_) => Some(0),
+            None => params.maybe_e8(&names.of("quantity"))?,
+        },
         quote,
         price: params.maybe_e8(&names.of("price"))?,
         stop: params.maybe_e8(&names.of("stopPrice"))?,
         trailing: params.maybe_int(&names.of("trailingDelta"))?,
         iceberg: params.maybe_e8(&names.of("icebergQty"))?,
+        peg: read_peg(params, names)?,
     })
 }
 
@@ -145,7 +190,7 @@ fn check_kind(kind: OrderKind, amounts: &Amounts, names: &Names) -> Result<(), A
         forbid(amounts.quote.is_some(), "quoteOrderQty")?;
     }
     if kind.has_price() {
-        need(amounts.price.is_some(), "price")?;
+        need(amounts.price.is_some() || amounts.peg.is_some(), "price")?;
     } else {
         forbid(amounts.price.is_some(), "price")?;
         forbid(amounts.iceberg.is_some(), "icebergQty")?;
@@ -168,7 +213,8 @@ pub(super) struct Frame {
     pub(super) kind: OrderKind,
     pub(super) client_id: ClientId,
     pub(super) stp: Option<StpMode>,
-    /// The quantity of a list's legs, when it is given once for both.
+    /// The quantity of a list's legs, when it is given once for both; zero when it is what the
+    /// working order will have received.
     pub(super) lots: Option<i64>,
 }
 
@@ -179,10 +225,7 @@ pub(super) fn read_order(
     frame: Frame,
     names: &Names,
 ) -> Result<OrderRequest, ApiError> {
-    let mut amounts = amounts(params, names)?;
-    if frame.lots.is_some() {
-        amounts.quantity = amounts.quantity.or(Some(0));
-    }
+    let amounts = amounts(params, names, frame.lots)?;
     check_kind(frame.kind, &amounts, names)?;
     let not_zero = |value: Option<i128>, name: &str| match value {
         Some(0) => Err(ApiError::new(
@@ -211,6 +254,7 @@ pub(super) fn read_order(
         lots,
         quote_atoms: amounts.quote.unwrap_or(0).saturating_mul(ATOMS_PER_E8),
         ticks: price(amounts.price)?,
+        peg: amounts.peg,
         stop_ticks: price(amounts.stop)?,
         trailing_bips,
         iceberg_lots: amounts.iceberg.map_or(Ok(0), |iceberg| listed.lots(iceberg))?,

@@ -137,11 +137,28 @@ impl ApiError {
         )
     }
 
+    pub(crate) fn too_large(name: &str, max: u32) -> Self {
+        Self::new(
+            -1102,
+            format!("'{name}' contains unexpected value. Cannot be greater than '{max}'."),
+        )
+    }
+
     pub(crate) fn unread(read: usize, sent: usize) -> Self {
         Self::new(
             -1104,
             format!(
                 "Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
+            ),
+        )
+    }
+
+    pub(crate) fn both_or_neither(one: &str, other: &str) -> Self {
+        Self::new(
+            -1128,
+            format!(
+                "Combination of optional fields invalid. Recommendation: '{one}' and '{other}' must \
+                 both be sent."
             ),
         )
     }

@@ -76,6 +76,34 @@ def rest():
     ).data()
     check("otoco", len(otoco.orders) == 3, str(otoco))
     check("otoco cancel", api.delete_order_list(symbol="BTCUSDT", order_list_id=otoco.order_list_id).data().list_order_status == "ALL_DONE")
+    paying = api.order_list_opoco(
+        symbol="BTCUSDT", working_type="LIMIT", working_side="BUY", working_price=round(last * 1.05, 2),
+        working_quantity=0.01, working_time_in_force="GTC", pending_side="SELL", pending_above_type="LIMIT_MAKER",
+        pending_above_price=round(last * 1.1, 2), pending_below_type="STOP_LOSS_LIMIT",
+        pending_below_stop_price=round(last * 0.85, 2), pending_below_time_in_force="GTC",
+        pending_below_peg_price_type="MARKET_PEG",
+    ).data()
+    check("opoco", paying.contingency_type == "OTO" and len(paying.orders) == 3, str(paying))
+    paid = [api.get_order(symbol="BTCUSDT", order_id=leg.order_id).data() for leg in paying.orders]
+    check("opoco paid", [order.orig_qty for order in paid] == ["0.01000000"] * 3, str(paid))
+    check("opoco peg", paid[2].peg_price_type == "MARKET_PEG" and paid[2].pegged_price is None, str(paid[2]))
+    ended = api.delete_order_list(symbol="BTCUSDT", order_list_id=paying.order_list_id).data()
+    check("opoco cancel", ended.list_order_status == "ALL_DONE", str(ended))
+    unpaid = api.order_list_opo(
+        symbol="BTCUSDT", working_type="LIMIT", working_side="BUY", working_price=low, working_quantity=0.01,
+        working_time_in_force="GTC", pending_type="MARKET", pending_side="SELL",
+    ).data()
+    check("opo", [report.orig_qty for report in unpaid.order_reports] == ["0.01000000", None], str(unpaid))
+    api.delete_order_list(symbol="BTCUSDT", order_list_id=unpaid.order_list_id)
+    pegged = api.new_order(
+        symbol="BTCUSDT", side="BUY", type="LIMIT", time_in_force="GTC", quantity=0.01, peg_price_type="PRIMARY_PEG",
+        peg_offset_type="PRICE_LEVEL", peg_offset_value=3,
+    ).data()
+    pegged = api.get_order(symbol="BTCUSDT", order_id=pegged.order_id).data()
+    check("peg", float(pegged.pegged_price) < last * 1.05 and pegged.peg_offset_value == 3, str(pegged))
+    api.delete_order(symbol="BTCUSDT", order_id=pegged.order_id)
+    refused("no group", BadRequestError, "This symbol has no SOR.", lambda: api.sor_order(symbol="BTCUSDT", side="BUY", type="MARKET", quantity=0.01))
+    check("allocations", api.my_allocations(symbol="BTCUSDT").data() == [])
     check("commission", api.account_commission(symbol="BTCUSDT").data().standard_commission.maker == "0.00100000")
     check("order limits", len(api.rate_limit_order().data()) == 2)
     refused("unknown order", BadRequestError, "Unknown order sent.", lambda: api.delete_order(symbol="BTCUSDT", order_id=order.order_id))

@@ -65,6 +65,12 @@ pub(crate) fn sign(secret: &str, payload: &str) -> String {
     hmac::sign(&key, payload.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The parameters of a query as JSON, each a string.
+pub(crate) fn fields(query: &str) -> Value {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap());
+    pairs.map(|(name, value)| (name.to_owned(), json!(value))).collect()
+}
+
 pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }

@@ -189,7 +189,8 @@ async fn wrong_questions_about_orders_are_named() {
         assert_eq!(desk.get(query).await.code(), code, "{query}");
     }
     assert_eq!(desk.get("/api/v1/depth?symbol=BTCUSDT").await.status, 404);
-    assert_eq!(desk.get("/api/v3/sor/order").await.status, 404);
+    assert_eq!(desk.get("/api/v3/sor/order").await.status, 405);
+    assert_eq!(desk.get("/api/v3/sor").await.status, 404);
     let wrong = desk.http.get(desk.url("/api/v3/time")).header("X-MBX-TIME-UNIT", "HOUR");
     assert_eq!(desk.send(wrong).await.code(), -1194);
 }

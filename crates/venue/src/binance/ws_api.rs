@@ -465,8 +465,9 @@ impl Worker {
         if let Some(fill) = report.fill(instrument.as_ref())? {
             account.publish(report.at(), VenueEventKind::Fill(fill));
         }
-        let order = report.order()?;
-        account.publish(report.at(), VenueEventKind::Order(order));
+        if !report.is_unpaid() {
+            account.publish(report.at(), VenueEventKind::Order(report.order()?));
+        }
         Ok(())
     }
 }

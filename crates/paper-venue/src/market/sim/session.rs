@@ -285,17 +285,10 @@ impl Session {
     ) -> Option<OrderId> {
         let (side, kind, time_in_force) = order;
         let order = OrderRequest {
-            client_id: ClientId::NONE,
-            side,
             kind,
             time_in_force,
-            lots,
-            quote_atoms: 0,
-            ticks,
-            stop_ticks: 0,
-            trailing_bips: 0,
-            iceberg_lots: 0,
             stp: Some(StpMode::None),
+            ..OrderRequest::limit(side, ticks, lots)
         };
         let account = floor.house;
         match floor.apply(Command::Place { account, symbol: self.symbol, order }) {

@@ -2,6 +2,12 @@
 //!
 //! An order's name is `c` or `clientOrderId`, except where the report is about a cancel: then that
 //! is the name of the cancel, and the order's is `C` or `origClientOrderId`.
+//!
+//! Others may trade in the account with orders that are not ours to place, and theirs must not keep
+//! us from reading ours. A pegged order is told at the price that it has taken from the book; while
+//! it has taken none it has no limit, and is told as the kind without one. An order that waits for
+//! the working order of its list to give it a quantity is not told at all: it holds nothing and
+//! cannot trade.
 
 use std::borrow::Cow;
 
@@ -32,8 +38,12 @@ pub(crate) struct Report<'a> {
     orig_client_order_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     price: Cow<'a, str>,
-    #[serde(borrow)]
-    orig_qty: Cow<'a, str>,
+    #[serde(borrow, default)]
+    peg_price_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pegged_price: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    orig_qty: Option<Cow<'a, str>>,
     #[serde(borrow)]
     executed_qty: Cow<'a, str>,
     #[serde(borrow)]
@@ -118,6 +128,10 @@ struct AmendedOrder<'a> {
     client_order_id: Cow<'a, str>,
     #[serde(borrow)]
     price: Cow<'a, str>,
+    #[serde(borrow, default)]
+    peg_price_type: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pegged_price: Option<Cow<'a, str>>,
     #[serde(borrow)]
     qty: Cow<'a, str>,
     #[serde(borrow)]
@@ -184,6 +198,10 @@ pub(crate) struct Execution<'a> {
     quantity: Cow<'a, str>,
     #[serde(rename = "p", borrow)]
     price: Cow<'a, str>,
+    #[serde(rename = "gP", borrow, default)]
+    peg_price_type: Option<Cow<'a, str>>,
+    #[serde(rename = "gp", borrow, default)]
+    pegged_price: Option<Cow<'a, str>>,
     #[serde(rename = "P", borrow, default)]
     stop_price: Option<Cow<'a, str>>,
     #[serde(rename = "d", default)]
@@ -243,13 +261,23 @@ impl<'a> Report<'a> {
     fn kind(&self) -> Result<OrderKind, ParseError> {
         KindText {
             kind: &self.kind,
-            price: &self.price,
+            price: self.limit(),
             stop_price: self.stop_price.as_deref(),
             trailing_delta: self.trailing_delta,
             time_in_force: &self.time_in_force,
             order: self.order_id,
         }
         .read()
+    }
+
+    fn limit(&self) -> Option<&str> {
+        let peg = self.peg_price_type.as_deref();
+        limit(&self.price, peg, self.pegged_price.as_deref())
+    }
+
+    /// Whether it waits for a quantity from the working order of its list.
+    fn is_unpaid(&self) -> bool {
+        is_unpaid(self.order_list_id, self.orig_qty.as_deref())
     }
 
     fn order_of(&self, kind: OrderKind) -> Result<VenueOrder, ParseError> {
@@ -260,7 +288,7 @@ impl<'a> Report<'a> {
             client_order_id: field("clientOrderId", "client order id", self.name())?,
             symbol: field("symbol", "symbol", &self.symbol)?,
             side: side(&self.side)?,
-            quantity: quantity(&self.orig_qty, executed)?,
+            quantity: quantity(self.orig_qty.as_deref().unwrap_or(""), executed)?,
             kind,
             list_id: self.order_list_id.and_then(|id| u64::try_from(id).ok()),
             executed,
@@ -311,10 +339,23 @@ fn quantity(text: &str, executed: Amount) -> Result<Quantity, ParseError> {
     Quantity::try_new(value.decimal()).or_else(|_| field("origQty", "quantity", text))
 }
 
+/// The limit price of an order; of a pegged one the price that it took, `None` while it has none.
+fn limit<'a>(price: &'a str, peg: Option<&str>, pegged: Option<&'a str>) -> Option<&'a str> {
+    if peg.is_some() { pegged } else { Some(price) }
+}
+
+/// Whether an order waits for a quantity. Only orders of lists do; elsewhere an order without a
+/// quantity named a sum of money.
+fn is_unpaid(list: Option<i64>, quantity: Option<&str>) -> bool {
+    let is_nothing = |text: &str| text.parse().is_ok_and(|amount: Amount| amount == Amount::ZERO);
+    list.is_some_and(|id| id >= 0) && quantity.is_none_or(is_nothing)
+}
+
 /// The words that make an order's kind.
 struct KindText<'a> {
     kind: &'a str,
-    price: &'a str,
+    /// The limit price; `None` while a pegged order has not taken it.
+    price: Option<&'a str>,
     stop_price: Option<&'a str>,
     trailing_delta: Option<i64>,
     time_in_force: &'a str,
@@ -324,23 +365,25 @@ struct KindText<'a> {
 impl KindText<'_> {
     fn read(&self) -> Result<OrderKind, ParseError> {
         let stop = |role, limited: bool| {
-            let limit = if limited {
-                Some(StopLimit {
-                    price: field("price", "price", self.price)?,
+            let limit = match self.price.filter(|_| limited) {
+                Some(price) => Some(StopLimit {
+                    price: field("price", "price", price)?,
                     time_in_force: self.lasting()?,
-                })
-            } else {
-                None
+                }),
+                None => None,
             };
             Ok(OrderKind::Stop { role, trigger: self.trigger()?, limit })
         };
         match self.kind {
             "MARKET" => Ok(OrderKind::Market),
-            "LIMIT" | "LIMIT_MAKER" => Ok(OrderKind::Limit {
-                price: field("price", "price", self.price)?,
-                time_in_force: self.lasting()?,
-                post_only: self.kind == "LIMIT_MAKER",
-            }),
+            "LIMIT" | "LIMIT_MAKER" => match self.price {
+                Some(price) => Ok(OrderKind::Limit {
+                    price: field("price", "price", price)?,
+                    time_in_force: self.lasting()?,
+                    post_only: self.kind == "LIMIT_MAKER",
+                }),
+                None => Ok(OrderKind::Market),
+            },
             "STOP_LOSS" => stop(StopRole::StopLoss, false),
             "STOP_LOSS_LIMIT" => stop(StopRole::StopLoss, true),
             "TAKE_PROFIT" => stop(StopRole::TakeProfit, false),
@@ -413,7 +456,7 @@ impl Canceled<'_> {
     pub(crate) fn orders(&self) -> Result<Vec<VenueOrder>, ParseError> {
         match self {
             Self::One(report) => Ok(vec![report.order()?]),
-            Self::List(list) => list.order_reports.iter().map(Report::order).collect(),
+            Self::List(list) => told(&list.order_reports),
         }
     }
 }
@@ -439,7 +482,9 @@ pub(crate) fn amended(text: &[u8]) -> Result<VenueOrder, ParseError> {
         client_order_id: one.client_order_id,
         orig_client_order_id: None,
         price: one.price,
-        orig_qty: one.qty,
+        peg_price_type: one.peg_price_type,
+        pegged_price: one.pegged_price,
+        orig_qty: Some(one.qty),
         executed_qty: one.executed_qty,
         cummulative_quote_qty: one.cumulative_quote_qty,
         status: one.status,
@@ -461,7 +506,12 @@ pub(crate) fn amended(text: &[u8]) -> Result<VenueOrder, ParseError> {
 /// Orders that the venue lists.
 pub(crate) fn orders(text: &[u8]) -> Result<Vec<VenueOrder>, ParseError> {
     let reports: Vec<Report<'_>> = json("a list of orders", text)?;
-    reports.iter().map(Report::order).collect()
+    told(&reports)
+}
+
+/// The orders of reports, without those that wait for a quantity.
+fn told(reports: &[Report<'_>]) -> Result<Vec<VenueOrder>, ParseError> {
+    reports.iter().filter(|report| !report.is_unpaid()).map(Report::order).collect()
 }
 
 /// Trades that the venue lists.
@@ -492,11 +542,17 @@ impl Execution<'_> {
         moment(self.transact_time)
     }
 
+    /// Whether the order waits for a quantity from the working order of its list.
+    pub(crate) fn is_unpaid(&self) -> bool {
+        is_unpaid(self.order_list_id, Some(&self.quantity))
+    }
+
     /// The order after it.
     pub(crate) fn order(&self) -> Result<VenueOrder, ParseError> {
+        let peg = self.peg_price_type.as_deref();
         let kind = KindText {
             kind: &self.kind,
-            price: &self.price,
+            price: limit(&self.price, peg, self.pegged_price.as_deref()),
             stop_price: self.stop_price.as_deref(),
             trailing_delta: self.trailing_delta,
             time_in_force: &self.time_in_force,

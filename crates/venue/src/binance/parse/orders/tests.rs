@@ -165,3 +165,75 @@ fn an_order_that_named_money_has_the_quantity_that_it_traded() {
         "10".parse().unwrap()
     );
 }
+
+/// Documented answers about orders that this adapter does not place itself.
+const PEGGED: &str = r#"{"symbol":"BTCUSDT","orderId":18,"orderListId":-1,"clientOrderId":"q1fKs4Y7wgE61WSFMYRFKo","transactTime":1750313780050,"price":"0.00000000","pegPriceType":"PRIMARY_PEG","peggedPrice":"0.04000000","origQty":"1.00000000","executedQty":"0.00000000","origQuoteOrderQty":"0.00000000","cummulativeQuoteQty":"0.00000000","status":"NEW","timeInForce":"GTC","type":"LIMIT","side":"BUY","workingTime":1750313780050,"fills":[],"selfTradePreventionMode":"NONE"}"#;
+const UNPAID: &str = r#"{"symbol":"BTCUSDT","orderId":3,"orderListId":0,"clientOrderId":"2ZJCY0IjOhuYIMLGN8kU8S","transactTime":1762998011671,"price":"0.00000000","executedQty":"0.00000000","origQuoteOrderQty":"0.00000000","cummulativeQuoteQty":"0.00000000","status":"PENDING_NEW","timeInForce":"GTC","type":"MARKET","side":"SELL","workingTime":-1,"selfTradePreventionMode":"NONE"}"#;
+
+#[test]
+fn a_pegged_order_is_told_at_the_price_that_it_took() {
+    let kind = |text: &str| Report::read(text.as_bytes()).unwrap().order().unwrap().kind;
+    let limit = |price: &str| OrderKind::Limit {
+        price: price.parse().unwrap(),
+        time_in_force: TimeInForce::GoodTilCanceled,
+        post_only: false,
+    };
+    assert_eq!(kind(PEGGED), limit("0.04"));
+    let asked = PEGGED.replace(r#""price":"0.00000000""#, r#""price":"0.05000000""#);
+    assert_eq!(kind(&asked), limit("0.04"), "what was asked for is not where it works");
+    let waiting = PEGGED.replace(r#""peggedPrice":"0.04000000","#, "");
+    assert_eq!(kind(&waiting), OrderKind::Market, "it has no limit yet");
+    let stop =
+        waiting.replace(r#""type":"LIMIT""#, r#""type":"STOP_LOSS_LIMIT","stopPrice":"0.03""#);
+    let OrderKind::Stop { limit: None, .. } = kind(&stop) else {
+        panic!("it has no limit yet: {:?}", kind(&stop))
+    };
+    let unpegged = PEGGED.replace(r#""pegPriceType":"PRIMARY_PEG","#, "");
+    let error = Report::read(unpegged.as_bytes()).unwrap().order().unwrap_err().to_string();
+    assert!(error.starts_with("the field price holds"), "{error}");
+}
+
+#[test]
+fn an_order_without_a_quantity_yet_keeps_nobody_from_reading_the_others() {
+    let ids = |text: String| -> Vec<u64> {
+        orders(text.as_bytes()).unwrap().iter().map(|order| order.order_id.0).collect()
+    };
+    assert_eq!(ids(format!("[{NEW},{UNPAID},{PEGGED}]")), [28, 18]);
+    let zero = UNPAID.replace(r#""executedQty""#, r#""origQty":"0.00000000","executedQty""#);
+    assert_eq!(ids(format!("[{zero},{NEW}]")), [28]);
+    let paid = UNPAID.replace(r#""executedQty""#, r#""origQty":"0.00050000","executedQty""#);
+    assert_eq!(ids(format!("[{paid},{NEW}]")), [3, 28]);
+    let list = format!(
+        "{{\"orderListId\":0,\"contingencyType\":\"OTO\",\"orders\":[],\"orderReports\":[{NEW},{UNPAID}]}}"
+    );
+    let found: Canceled<'_> = json("a cancelled order", list.as_bytes()).unwrap();
+    assert_eq!(found.orders().unwrap().len(), 1);
+    // Outside of a list the quantity must be there.
+    let alone = UNPAID.replace(r#""orderListId":0"#, r#""orderListId":-1"#);
+    let error = orders(format!("[{alone}]").as_bytes()).unwrap_err().to_string();
+    assert!(error.starts_with("the field origQty holds"), "{error}");
+}
+
+#[test]
+fn the_accounts_stream_tells_pegged_orders_and_knows_the_unpaid_ones() {
+    let text = execution(&[
+        (r#""p":"0.10264410""#, r#""p":"0.00000000""#),
+        (
+            r#""V":"NONE""#,
+            r#""V":"NONE","gP":"MARKET_PEG","gOT":"PRICE_LEVEL","gOV":2,"gp":"0.11""#,
+        ),
+    ]);
+    let report: Execution<'_> = json("an execution", text.as_bytes()).unwrap();
+    assert!(!report.is_unpaid());
+    let OrderKind::Limit { price, .. } = report.order().unwrap().kind else {
+        panic!("it has a limit")
+    };
+    assert_eq!(price, "0.11".parse().unwrap());
+    let text = execution(&[
+        (r#""q":"1.00000000""#, r#""q":"0.00000000""#),
+        (r#""g":-1"#, r#""g":4"#),
+        (r#""X":"NEW""#, r#""X":"PENDING_NEW""#),
+    ]);
+    let report: Execution<'_> = json("an execution", text.as_bytes()).unwrap();
+    assert!(report.is_unpaid());
+}
