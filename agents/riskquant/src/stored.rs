@@ -11,9 +11,9 @@ use dataset::{DatasetError, Reference, Selected, Store, rfc3339};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use wire::Failure;
+use serde_json::json;
 use wire::schema::input_of;
+use wire::{Failure, Violation};
 
 use crate::Quant;
 use crate::answer::representable;
@@ -80,7 +80,10 @@ where
 }
 
 /// Puts what a call names in its places; says what was read.
-pub(crate) fn fill<P: TakesSeries>(store: &Store, params: &mut P) -> Result<Option<String>, Failure> {
+pub(crate) fn fill<P: TakesSeries>(
+    store: &Store,
+    params: &mut P,
+) -> Result<Option<String>, Failure> {
     let places = params.places();
     let Some(Dataset(text)) = params.dataset().cloned() else {
         return match places.first() {
@@ -93,9 +96,11 @@ pub(crate) fn fill<P: TakesSeries>(store: &Store, params: &mut P) -> Result<Opti
     };
     if let Some((place, _)) = places.iter().find(|(_, is_given)| *is_given) {
         let rule = format!("must be left out when {place} is given");
-        return Err(Failure::invalid("dataset", &text, &rule, Value::Null));
+        let field = "dataset".to_owned();
+        let violation = Violation { field, value: text, rule, example: None };
+        return Err(Failure::invalid_params(vec![violation]));
     }
-    let reference = text.parse().map_err(|mistake| refused(&DatasetError::from(mistake)))?;
+    let reference = text.parse().map_err(|error| refused(&error))?;
     let mut named = Named { store, reference, text: &text, read: None };
     params.put(&mut named)?;
     Ok(named.read)
@@ -112,6 +117,15 @@ pub(crate) fn refused(error: &DatasetError) -> Failure {
             Failure::invalid(&mistake.field, &mistake.value, &mistake.rule, json!(mistake.example))
         }
         None => Failure::unavailable(error.to_string()),
+    }
+}
+
+// === impl Dataset ===
+
+impl Dataset {
+    /// What the call named, after what is shown of it.
+    pub(crate) fn after(named: Option<&Self>, title: &str) -> String {
+        named.map_or_else(|| title.to_owned(), |Self(text)| format!("{title}: {text}"))
     }
 }
 
@@ -144,7 +158,8 @@ impl Named<'_> {
                 more => format!("must name 1 to {} series", more + 1),
             };
             let value = format!("{} series ({})", names.len(), names.join(", "));
-            let example = format!("{}:{}", self.text.split(['@', '+', ':']).next().unwrap_or(""), names[0]);
+            let example =
+                format!("{}:{}", self.text.split(['@', '+', ':']).next().unwrap_or(""), names[0]);
             return Err(Failure::invalid("dataset", value, &rule, json!(example)));
         }
         let rest = series.split_off(1);
@@ -220,6 +235,6 @@ impl JsonSchema for Dataset {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "maxLength": 8192, "examples": ["btc_1h@2024-01-01..2024-07-01"]})
+        json_schema!({"type": "string", "examples": ["btc_1h@2024-01-01.."]})
     }
 }

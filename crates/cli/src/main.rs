@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             Command::Halt(options) => commands::halt::halt(options, line.json).await,
             Command::Resume(options) => commands::halt::resume(options, line.json).await,
             Command::Breaker(action) => commands::breaker::run(action, line.json).await,
+            Command::Dataset(action) => commands::dataset::run(&action, line.json),
             Command::Mcp(options) => commands::mcp::run(options, line.json).await,
             Command::Doctor(options) => commands::doctor::run(options, line.json).await,
             Command::Connect(options) => commands::connect::run(&options, line.json),

@@ -60,9 +60,9 @@ pub struct Series {
 // === impl Reference ===
 
 impl FromStr for Reference {
-    type Err = Mistake;
+    type Err = DatasetError;
 
-    fn from_str(text: &str) -> Result<Self, Mistake> {
+    fn from_str(text: &str) -> Result<Self, DatasetError> {
         let (series, range) = match text.split_once('@') {
             Some((series, range)) => (series, Some(range)),
             None => (text, None),
@@ -82,9 +82,9 @@ impl FromStr for Reference {
 }
 
 impl FromStr for Part {
-    type Err = Mistake;
+    type Err = DatasetError;
 
-    fn from_str(text: &str) -> Result<Self, Mistake> {
+    fn from_str(text: &str) -> Result<Self, DatasetError> {
         let (name, columns) = match text.split_once(':') {
             Some((name, columns)) => (name, columns.split(',').map(str::to_owned).collect()),
             None => (text, Vec::new()),
@@ -99,7 +99,7 @@ impl FromStr for Part {
     }
 }
 
-fn times(range: &str) -> Result<(Option<i64>, Option<i64>), Mistake> {
+fn times(range: &str) -> Result<(Option<i64>, Option<i64>), DatasetError> {
     let example = "btc_1h@2024-01-01..2024-07-01";
     let Some((from, to)) = range.split_once("..") else {
         return Err(wrong(range, "must have two dots between its times", example));
@@ -111,9 +111,9 @@ fn times(range: &str) -> Result<(Option<i64>, Option<i64>), Mistake> {
     Ok((time(from)?, time(to)?))
 }
 
-fn wrong(value: &str, rule: &str, example: &str) -> Mistake {
+fn wrong(value: &str, rule: &str, example: &str) -> DatasetError {
     let value = if value.is_empty() { "empty" } else { value };
-    Mistake::new("dataset", value, rule, example)
+    Mistake::new("dataset", value, rule, example).into()
 }
 
 impl Reference {
@@ -153,11 +153,11 @@ impl Reference {
                 rfc3339(of.from_ms),
                 rfc3339(of.to_ms)
             );
-            return Err(wrong(&rows, &rule, &of.name).into());
+            return Err(wrong(&rows, &rule, &of.name));
         }
         if selected.series.len() > SERIES_MAX {
             let rule = format!("must name at most {SERIES_MAX} series");
-            return Err(wrong(&selected.series.len().to_string(), &rule, "majors:btc,eth").into());
+            return Err(wrong(&selected.series.len().to_string(), &rule, "majors:btc,eth"));
         }
         Ok(selected)
     }
@@ -169,11 +169,11 @@ impl Reference {
     pub fn read_candles(&self, store: &Store) -> Result<Selected, DatasetError> {
         let [Part { name, columns }] = self.parts.as_slice() else {
             let count = format!("{} datasets", self.parts.len());
-            return Err(wrong(&count, "must be one dataset of candles", "btc_1h").into());
+            return Err(wrong(&count, "must be one dataset of candles", "btc_1h"));
         };
         if !columns.is_empty() {
             let rule = "must name no column: open, high, low and close are read";
-            return Err(wrong(&columns.join(","), rule, name.as_str()).into());
+            return Err(wrong(&columns.join(","), rule, name.as_str()));
         }
         let columns = ["open", "high", "low", "close"].map(str::to_owned).to_vec();
         let parts = vec![Part { name: name.clone(), columns }];
@@ -198,7 +198,7 @@ impl Part {
             let first: Vec<&str> = names().take(8).map(String::as_str).collect();
             let rule = format!("must be a column of {}, such as {}", self.name, first.join(", "));
             let example = format!("{}:{}", self.name, first[0]);
-            return Err(wrong(missing, &rule, &example).into());
+            return Err(wrong(missing, &rule, &example));
         }
         if !self.columns.is_empty() {
             return Ok(self.columns.clone());
@@ -210,7 +210,7 @@ impl Part {
         let meant: Vec<String> = meant.map(|column| column.name.clone()).collect();
         if meant.is_empty() {
             let rule = "must have prices or returns, and has volumes only";
-            return Err(wrong(self.name.as_str(), rule, "btc_1h:close").into());
+            return Err(wrong(self.name.as_str(), rule, "btc_1h:close"));
         }
         Ok(meant)
     }
@@ -269,7 +269,7 @@ impl Selected {
             Kind::Return => Ok(of.values.iter().skip(skipped).copied().collect()),
             Kind::Volume => {
                 let rule = "must be prices or returns, and is a volume";
-                Err(wrong(&of.name, rule, "btc_1h:close").into())
+                Err(wrong(&of.name, rule, "btc_1h:close"))
             }
         });
         returns.collect()

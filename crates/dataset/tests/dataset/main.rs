@@ -1,5 +1,7 @@
 //! Datasets from outside: files are imported, kept, named and read again.
 
+#![expect(clippy::unwrap_used, reason = "an unwrap that fails is a test that fails")]
+
 mod binance;
 mod captures;
 mod folder;

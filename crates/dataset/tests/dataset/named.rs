@@ -31,7 +31,8 @@ fn shelf() -> Shelf {
 }
 
 fn read(shelf: &Shelf, text: &str) -> Result<Selected, String> {
-    let reference: Reference = text.parse().map_err(|error: dataset::Mistake| error.to_string())?;
+    let reference: Reference =
+        text.parse().map_err(|error: dataset::DatasetError| error.to_string())?;
     reference.read(&shelf.store).map_err(|error| error.to_string())
 }
 
@@ -44,7 +45,7 @@ fn returns(shelf: &Shelf, text: &str) -> Vec<Vec<f64>> {
 fn a_name_stands_for_its_close_or_for_all_its_prices_and_returns() {
     let shelf = shelf();
     assert_eq!(returns(&shelf, "btc"), [[0.1, 0.1]]);
-    assert_eq!(returns(&shelf, "btc:open")[0][1], 0.1);
+    assert_eq!(returns(&shelf, "btc:open"), [[0.111111111, 0.1]]);
     assert_eq!(returns(&shelf, "both"), [[1.0, 1.0], [-0.2, 0.25]]);
     assert_eq!(returns(&shelf, "both:b"), [[-0.2, 0.25]]);
     let names = |text| {
