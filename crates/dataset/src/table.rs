@@ -13,8 +13,8 @@ pub const ROWS_MAX: usize = 4_000_000;
 /// The most columns, besides the time.
 pub const COLUMNS_MAX: usize = 512;
 
-/// The most bytes of all numbers and times.
-pub const BYTES_MAX: usize = 128 << 20;
+/// The most bytes of all numbers and times: a call holds them twice while it reads.
+pub const BYTES_MAX: usize = 64 << 20;
 
 /// Rows of numbers, each with its moment.
 #[derive(Debug, Clone, PartialEq)]

@@ -25,9 +25,8 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "backtest_var",
     title: "Backtest of value at risk",
     description: "Tests forecasts of value at risk and expected shortfall, positive for a loss, \
-                  against the simple returns that came: share, clusters and size of breaches, and \
-                  the supervisor's zone. Takes forecasts, or makes them from the window before \
-                  each period.",
+                  against the simple returns that came: share, clusters and size of breaches, \
+                  and the supervisor's zone. Takes forecasts or makes them.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,

@@ -61,8 +61,7 @@ struct Params {
     /// Effective, per year: 0.04 is 4 %.
     #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: f64,
-    /// As decimal text. Without it returns are measured on the positions' total value, and shares of
-    /// equity are not judged.
+    /// Without it returns are measured on the positions' total value, and shares of equity not judged.
     #[schemars(extend("examples" = ["50000"]))]
     equity: Option<AmountText>,
     /// Adds the ratios of a track record.

@@ -27,9 +27,8 @@ const PERIODS_OF_ALL_MAX: u64 = 20_000_000;
 pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "fit_volatility",
     title: "Volatility and its forecast",
-    description: "Estimates volatility as a fraction (0.02 is 2 %), per period and per year: from \
-                  simple returns, price bars, or a fitted GARCH model with standard errors and a \
-                  forecast.",
+    description: "Estimates volatility as a fraction (0.02 is 2 %), per period and per year: \
+                  from simple returns, price bars, or a fitted GARCH model with a forecast.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,

@@ -25,9 +25,9 @@ use correlation::{CorrelationParams, CorrelationStress};
 pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "stress_test",
     title: "Stress test",
-    description: "Says what weights lose, as fractions of the value held, positive for a loss: in \
-                  given shocks, in the worst windows of the past, when factors move, and when \
-                  correlations and volatilities jump. Give one or more of these.",
+    description: "Says what weights lose, as fractions of the value held, positive for a loss: \
+                  in given shocks, in the worst windows of the past, when factors move, and when \
+                  correlations and volatilities jump.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
