@@ -17,6 +17,7 @@ mod front;
 mod guard;
 mod http;
 pub mod mcp;
+mod plots;
 mod process;
 mod start;
 mod status;

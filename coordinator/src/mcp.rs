@@ -8,7 +8,8 @@ use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
     SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
@@ -16,8 +17,9 @@ use serde_json::{Value, json};
 use telemetry::Metrics;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use wire::{Failure, Traceparent};
+use wire::{Failure, Plot, Traceparent};
 
+use crate::plots::Plots;
 use crate::{Asked, CallFailure, Called, Catalogue, Tools};
 
 /// What a model must know before it calls anything; at most 2048 characters, since clients cut
@@ -49,14 +51,20 @@ pub struct Handler<T> {
     tools: Arc<T>,
     metrics: Metrics,
     tasks: TaskTracker,
+    plots: Plots,
 }
 
 // === impl Handler ===
 
 impl<T> Clone for Handler<T> {
     fn clone(&self) -> Self {
-        let Self { tools, metrics, tasks } = self;
-        Self { tools: Arc::clone(tools), metrics: metrics.clone(), tasks: tasks.clone() }
+        let Self { tools, metrics, tasks, plots } = self;
+        Self {
+            tools: Arc::clone(tools),
+            metrics: metrics.clone(),
+            tasks: tasks.clone(),
+            plots: plots.clone(),
+        }
     }
 }
 
@@ -64,7 +72,7 @@ impl<T: Tools> Handler<T> {
     /// A server of these tools.
     #[must_use]
     pub fn new(tools: Arc<T>, metrics: Metrics) -> Self {
-        Self { tools, metrics, tasks: TaskTracker::new() }
+        Self { tools, metrics, tasks: TaskTracker::new(), plots: Plots::default() }
     }
 
     fn listed(&self) -> Vec<Tool> {
@@ -88,7 +96,7 @@ impl<T: Tools> Handler<T> {
         let asked = Asked { agent, tool, args: request.arguments.unwrap_or_default(), trace };
         tokio::select! {
             called = self.tools.call(asked) => Ok(match called {
-                Ok(called) => success(&called),
+                Ok(called) => success(&called, &self.plots),
                 Err(failed) => failure(&failed),
             }),
             // The client cancelled: nobody reads the answer, and the work is told to stop.
@@ -106,11 +114,17 @@ fn not_listed(catalogue: &Catalogue, name: &str) -> Result<CallToolResult, Error
     }
 }
 
-/// The result as the agent wrote it: once as it is, for models, and once read, for programs.
-fn success(called: &Called) -> CallToolResult {
+/// The result as the agent wrote it: once as it is, for models, and once read, for programs. A
+/// picture stands beside it, for people.
+fn success(called: &Called, plots: &Plots) -> CallToolResult {
     let text = called.result.get();
-    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
-    result.structured_content = Some(serde_json::from_str(text).unwrap_or(Value::Null));
+    let mut value: Value = serde_json::from_str(text).unwrap_or(Value::Null);
+    let content = match Plot::lift(&mut value) {
+        None => vec![ContentBlock::text(text)],
+        Some(plot) => vec![ContentBlock::text(value.to_string()), plots.embed(plot)],
+    };
+    let mut result = CallToolResult::success(content);
+    result.structured_content = Some(value);
     result.is_error = Some(false);
     result.with_meta(meta(called.command_id.as_ref()))
 }
@@ -138,8 +152,11 @@ fn meta(command_id: Option<&CommandId>) -> Option<MetaObject> {
 
 impl<T: Tools> ServerHandler for Handler<T> {
     fn get_info(&self) -> ServerConfig {
-        let capabilities =
-            ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .enable_resources();
+        let capabilities = capabilities.build();
         let mut this = Implementation::new("bot4", env!("CARGO_PKG_VERSION"));
         this.title = Some("Bot4 trading fleet".to_owned());
         ServerConfig::new(capabilities).with_server_info(this).with_instructions(INSTRUCTIONS)
@@ -178,6 +195,29 @@ impl<T: Tools> ServerHandler for Handler<T> {
         };
         self.metrics.mcp_message("tools/call", outcome, started.elapsed());
         answer.map(CallToolResponse::Complete)
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let started = Instant::now();
+        let listed = self.plots.list();
+        self.metrics.mcp_message("resources/list", "ok", started.elapsed());
+        Ok(listed)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let started = Instant::now();
+        let read = self.plots.read(&request.uri);
+        let outcome = if read.is_ok() { "ok" } else { "protocol_error" };
+        self.metrics.mcp_message("resources/read", outcome, started.elapsed());
+        read.map(ReadResourceResponse::Complete)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {

@@ -28,6 +28,8 @@ pub use limits::LimitsConfig;
 pub struct Config {
     /// Where state is kept.
     pub state: StateConfig,
+    /// Where datasets are kept.
+    pub datasets: DatasetsConfig,
     /// The bus.
     pub bus: BusConfig,
     /// The durable record.
@@ -53,6 +55,14 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct StateConfig {
     /// The folder for the token, the journal and other state.
+    pub dir: Option<PathBuf>,
+}
+
+/// `[datasets]`
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatasetsConfig {
+    /// The folder of imported series.
     pub dir: Option<PathBuf>,
 }
 
@@ -303,6 +313,13 @@ impl Config {
         given("journal", "url", self.journal.url.as_deref(), self.journal.url_file.as_deref())
     }
 
+    /// The folder of datasets: as configured, or `datasets` in the state folder. Whoever imports and
+    /// whoever reads must find the same one.
+    #[must_use]
+    pub fn datasets_dir(&self, state_dir: &Path) -> PathBuf {
+        self.datasets.dir.clone().unwrap_or_else(|| state_dir.join("datasets"))
+    }
+
     /// The address of the journal: as configured, or its file in the state folder. Whoever writes
     /// orders and whoever halts them must find the same one.
     ///
@@ -530,6 +547,15 @@ mod tests {
         refuse(None, &[("MAX_POSITION_SIZE", "NaN")], &[], "must be a plain decimal number");
         refuse(None, &[("MAX_POSITION_SIZE", "20")], &[], "must be between 0 and 1");
         refuse(None, &[("MAX_LEVERAGE", "-1")], &[], "`limits.max_leverage` is -1 but");
+    }
+
+    #[test]
+    fn datasets_are_in_the_state_folder_unless_another_is_named() {
+        let state = Path::new("/state");
+        let dir = |config: Config| config.datasets_dir(state);
+        assert_eq!(dir(load(None, &[], &[]).unwrap()), state.join("datasets"));
+        let other = load(None, &[("BOT4_DATASETS_DIR", "/datasets")], &[]).unwrap();
+        assert_eq!(dir(other), Path::new("/datasets"));
     }
 
     #[test]

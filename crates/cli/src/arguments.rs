@@ -70,6 +70,15 @@ pub(crate) enum Command {
         --reason \"the venue is back\"\n  bot4 breaker trip trading --by ann --reason drill"
     )]
     Breaker(BreakerAction),
+    /// Import, list and remove series of prices and returns that tools read by name
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  bot4 dataset import BTCUSDT-1h-2024-01.zip --name btc_1h\
+        \n  bot4 dataset import prices.csv --name majors --values prices\
+        \n  bot4 dataset import paper-BTCUSDT-1704067200000.gz --name btc_1m --interval 1m\
+        \n  bot4 dataset list\n  bot4 dataset remove btc_1h"
+    )]
+    Dataset(DatasetAction),
     /// Serve the tools of a running coordinator over stdio, for Claude Desktop
     #[command(after_help = "In Claude Desktop's configuration:\n  {\"mcpServers\": {\"bot4\": \
         {\"command\": \"bot4\", \"args\": [\"mcp\"]}}}")]
@@ -206,6 +215,68 @@ pub(crate) struct BreakerChangeOptions {
     /// Why, for everybody who wonders later
     #[arg(long)]
     pub(crate) reason: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DatasetAction {
+    /// Read files of prices or returns, check every row, and keep them under a name
+    Import(DatasetImportOptions),
+    /// Show what there is
+    List(Local),
+    /// Remove a dataset
+    Remove(DatasetRemoveOptions),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DatasetFormat {
+    /// Rows of text with a header; one column is the time
+    Csv,
+    /// Apache Parquet
+    Parquet,
+    /// Candles of data.binance.vision, zipped or not
+    Binance,
+    /// What record_market_data wrote
+    Capture,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DatasetValues {
+    /// Prices, or values of something held
+    Prices,
+    /// Simple returns: 0.01 is 1 %
+    Returns,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatasetImportOptions {
+    /// The files, in the order of their rows
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What tools will call it: a-z, 0-9 and _
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    /// What the files are [default: by their endings: .csv, .parquet, .zip is binance, .gz a capture]
+    #[arg(long)]
+    pub(crate) format: Option<DatasetFormat>,
+    /// What numbers are in columns whose names do not tell
+    #[arg(long)]
+    pub(crate) values: Option<DatasetValues>,
+    /// Only these columns
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// Length of the candles that the trades of a capture become: 1m, 1h
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) interval: Option<String>,
+    #[command(flatten)]
+    pub(crate) local: Local,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatasetRemoveOptions {
+    /// Which dataset
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) local: Local,
 }
 
 #[derive(Debug, Args)]

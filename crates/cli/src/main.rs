@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             Command::Resume(options) => commands::halt::resume(options, line.json).await,
             Command::Limit(action) => commands::limit::run(action, line.json).await,
             Command::Breaker(action) => commands::breaker::run(action, line.json).await,
+            Command::Dataset(action) => commands::dataset::run(&action, line.json),
             Command::Mcp(options) => commands::mcp::run(options, line.json).await,
             Command::Doctor(options) => commands::doctor::run(options, line.json).await,
             Command::Connect(options) => commands::connect::run(&options, line.json),

@@ -1,6 +1,6 @@
 //! Whether forecasts of the tail were right.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use quant::backtest::{
     Breaches, Coverage, LikelihoodRatio, LossLaw, ShortfallForecast, ShortfallTests, Simulation,
     Zone, acerbi_szekely, coverage,
@@ -11,29 +11,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::{Failure, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
+use crate::Quant;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_backtest, of_var};
 use crate::seed::seed_or_chosen;
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
 
 mod forecasts;
 
 use forecasts::Forecasts;
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "backtest_var",
     title: "Backtest of value at risk",
     description: "Tests forecasts of value at risk and expected shortfall, positive for a loss, \
-                  against the simple returns that came: share, clusters and size of breaches, and \
-                  the supervisor's zone. Takes forecasts, or makes them from the window before \
-                  each period.",
+                  against the simple returns that came: share, clusters and size of breaches, \
+                  and the supervisor's zone. Takes forecasts or makes them.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Backtest>,
-    run: Run::Heavy(|_, args, context| {
-        typed(args, |params| representable(backtest_var(&params, &|| context.is_cancelled())))
+    output: schema::output_of::<Answered<Backtest>>,
+    run: Run::Heavy(|quant, args, context| {
+        answered(quant, args, |params| backtest_var(params, &|| context.is_cancelled()))
     }),
 };
 
@@ -45,7 +44,10 @@ struct Params {
         length(max = 10_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
+    #[serde(default)]
     returns: Vec<f64>,
+    /// Instead of returns.
+    dataset: Option<Dataset>,
     /// 0.95, not 95.
     #[schemars(extend("exclusiveMinimum" = 0.5, "exclusiveMaximum" = 1.0, "examples" = [0.95]))]
     confidence: f64,
@@ -326,6 +328,23 @@ impl Backtest {
 impl From<LikelihoodRatio> for Test {
     fn from(of: LikelihoodRatio) -> Self {
         Self { statistic: of.statistic, p_value: of.p_value }
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", !self.returns.is_empty())]
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        self.returns = named.one::<Self>("returns")?;
+        Ok(())
     }
 }
 

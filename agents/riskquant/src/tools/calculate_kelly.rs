@@ -10,28 +10,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::{Failure, schema};
 
-use crate::SizingLimits;
 use crate::answer::representable;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_kelly};
+use crate::{Quant, SizingLimits};
 
 mod sized;
 
 use sized::{Sized, Stake};
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "calculate_kelly",
     title: "Kelly position size",
     description: "Sizes bets by the Kelly criterion: one with two outcomes, exclusive ones, a \
-                  sample, or assets by mean and variance. Returns are simple fractions (-0.05 loses \
-                  5 %). Gives the uncapped full Kelly fraction, the share used and the final size as \
-                  a share of equity under the house's limits. It places no order.",
+                  sample, or assets by mean and variance. Returns are simple fractions (-0.05 \
+                  loses 5 %). Gives full Kelly, the share used and the size as a share of equity \
+                  under the house's limits.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<KellySize>,
-    run: Run::Inline(|limits, args, _| {
-        typed(args, |params| representable(calculate_kelly(limits, &params)))
+    run: Run::Inline(|quant, args, _| {
+        typed(args, |params| representable(calculate_kelly(&quant.limits, &params)))
     }),
 };
 

@@ -1,6 +1,6 @@
 //! What a portfolio risks, and which limits it breaks.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use domain::{Amount, Decimal};
 use quant::metrics::{
     Basis, BenchmarkFit, Concentration, Performance, benchmark_fit, concentration,
@@ -15,27 +15,26 @@ use wire::money::AmountText;
 use wire::{Failure, schema};
 
 use super::optimize_portfolio::{CorrelatedPair, correlation_limit};
-use crate::SizingLimits;
-use crate::answer::representable;
 use crate::choice::example_in;
 use crate::limits::{Judged, LimitViolation, number};
 use crate::refusals::{Fields, of_metrics, of_stats, of_var};
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
 use crate::track::TrackRatios;
+use crate::{Quant, SizingLimits};
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "calculate_risk_metrics",
     title: "Portfolio risk metrics",
-    description: "Measures a portfolio from the aligned returns of its positions: value, \
-                  volatility, Sharpe, Sortino, drawdown, growth, value at risk, beta, correlation, \
-                  leverage and concentration, judged by the house's limits. Values are decimal text, \
-                  negative for a short; returns are simple fractions per period; losses are \
-                  positive.",
+    description: "Measures a portfolio from the aligned returns of its positions: volatility, \
+                  ratios, drawdown, value at risk, beta, correlation, leverage and \
+                  concentration, judged by the house's limits. Values are decimal text, negative \
+                  for a short; returns are simple fractions per period; losses are positive.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<RiskMetrics>,
-    run: Run::Heavy(|limits, args, _| {
-        typed(args, |params| representable(calculate_risk_metrics(limits, &params)))
+    output: schema::output_of::<Answered<RiskMetrics>>,
+    run: Run::Heavy(|quant, args, _| {
+        answered(quant, args, |params| calculate_risk_metrics(&quant.limits, params))
     }),
 };
 
@@ -43,7 +42,10 @@ pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
 #[serde(deny_unknown_fields)]
 struct Params {
     /// The positions.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = 200), extend("examples" = [[{
+        "symbol": "BTCUSDT", "value": "700.50",
+        "returns": [0.012, -0.008, 0.004, -0.021, 0.009, -0.013]
+    }]]))]
     positions: Vec<Position>,
     /// Over the same periods; gives beta and alpha.
     #[schemars(
@@ -51,14 +53,15 @@ struct Params {
         extend("examples" = [[0.008, -0.004, 0.002, -0.010, 0.006, -0.003]])
     )]
     benchmark_returns: Option<Vec<f64>>,
+    /// Instead of the positions' returns; one series more is the benchmark.
+    dataset: Option<Dataset>,
     /// 365 for days, 8760 for hours.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
     /// Effective, per year: 0.04 is 4 %.
     #[schemars(extend("exclusiveMinimum" = -1.0, "examples" = [0.04]))]
     risk_free_rate: f64,
-    /// As decimal text. Without it returns are measured on the positions' total value, and shares of
-    /// equity are not judged.
+    /// Without it returns are measured on the positions' total value, and shares of equity not judged.
     #[schemars(extend("examples" = ["50000"]))]
     equity: Option<AmountText>,
     /// Adds the ratios of a track record.
@@ -80,6 +83,7 @@ struct Position {
         length(max = 20_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013]])
     )]
+    #[serde(default)]
     returns: Vec<f64>,
 }
 
@@ -373,6 +377,42 @@ fn field(series: &str) -> &str {
         "benchmark" => "benchmark_returns",
         "portfolio" | "portfolio returns" | "returns" => "positions",
         other => other,
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("positions[0].returns", self.have_returns()),
+            ("benchmark_returns", self.benchmark_returns.is_some()),
+        ]
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        let (names, mut returns) = named.returns::<Self>("positions.returns")?;
+        let count = self.positions.len();
+        if returns.len() != count && returns.len() != count + 1 {
+            let rule = format!("must name {count} series, one for each of positions, or one more");
+            let value = format!("{} series ({})", names.len(), names.join(", "));
+            return Err(Failure::invalid("dataset", value, &rule, json!("btc_1d+eth_1d")));
+        }
+        self.benchmark_returns = returns.split_off(count).pop();
+        for (position, series) in self.positions.iter_mut().zip(returns) {
+            position.returns = series;
+        }
+        Ok(())
+    }
+}
+
+impl Params {
+    fn have_returns(&self) -> bool {
+        self.positions.iter().any(|position| !position.returns.is_empty())
     }
 }
 

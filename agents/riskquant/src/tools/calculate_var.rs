@@ -1,42 +1,41 @@
 //! How much may be lost in the tail.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use domain::Amount;
 use quant::var::Confidence;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::money::AmountText;
-use wire::{Failure, schema};
+use wire::{Failure, Plot, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
 use crate::choice::{Choice, example_in, word};
 use crate::limits::share_of;
+use crate::plots::{TailPicture, plot};
 use crate::refusals::{Fields, of_var};
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
+use crate::{Quant, SizingLimits};
 
 mod held;
 mod measure;
 mod simulated;
 
 use held::{Component, Held};
-use measure::{Fit, Transform, measure};
+use measure::{Fit, Measured, Transform, measure};
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "calculate_var",
     title: "Value at risk and expected shortfall",
     description: "Measures value at risk and expected shortfall of simple returns per period, as \
-                  fractions of the value held, positive for a loss: by the sample, fitted, filtered, \
-                  extreme-value or simulated tails. Says what each assumes and how it reached the \
-                  horizon.",
+                  fractions of the value held, positive for a loss: by the sample, fitted, \
+                  filtered, extreme-value or simulated tails.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<TailLoss>,
-    run: Run::Heavy(|limits, args, context| {
-        typed(args, |params| {
-            representable(calculate_var(limits, &params, &|| context.is_cancelled()))
-        })
+    output: schema::output_of::<Answered<TailLoss>>,
+    run: Run::Heavy(|quant, args, context| {
+        let limits = &quant.limits;
+        answered(quant, args, |params| calculate_var(limits, params, &|| context.is_cancelled()))
     }),
 };
 
@@ -56,6 +55,8 @@ struct Params {
         extend("examples" = [[[0.012, -0.008, 0.004, -0.021], [0.009, -0.013, 0.017, -0.002]]])
     )]
     asset_returns: Option<Vec<Vec<f64>>>,
+    /// Instead of returns; with weights, of asset_returns.
+    dataset: Option<Dataset>,
     /// Share of value in each asset, negative for a short.
     #[schemars(length(max = 50), extend("examples" = [[0.6, 0.4]]))]
     weights: Option<Vec<f64>>,
@@ -96,6 +97,9 @@ struct Params {
     /// Adds each asset's part, for normal and one-period historical.
     #[schemars(extend("examples" = [true]))]
     detail: Option<bool>,
+    /// Adds a picture.
+    #[schemars(extend("examples" = [true]))]
+    plot: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -199,6 +203,9 @@ struct TailLoss {
     /// With detail: each asset's part, in the order of weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     components: Option<Vec<Component>>,
+    /// With plot: the picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plot: Option<Plot>,
     /// What was assumed.
     assumptions: Vec<String>,
 }
@@ -238,6 +245,7 @@ fn calculate_var(
         Some(true) => Some(held.components(params, confidence, &fields)?),
         Some(false) | None => None,
     };
+    let plot = (params.plot == Some(true)).then(|| picture(params, &held, &tail)).transpose()?;
     let mut assumptions = vec!["the future resembles the sample".to_owned()];
     assumptions.extend(tail.assumptions);
     Ok(TailLoss {
@@ -256,8 +264,24 @@ fn calculate_var(
         cornish_fisher: tail.cornish_fisher,
         fit: tail.fit,
         components,
+        plot,
         assumptions,
     })
+}
+
+/// The losses of the sample, and where the tail begins by the method that was asked for.
+fn picture(params: &Params, held: &Held, tail: &Measured) -> Result<Plot, Failure> {
+    let (count, level) = (held.returns.len(), params.confidence * 100.0);
+    let method = word(params.method);
+    let title = format!("Losses of {count} periods, VaR and ES at {level} % by {method}");
+    let title = Dataset::after(params.dataset.as_ref(), &title);
+    let drawn = TailPicture {
+        title: title.clone(),
+        losses: held.returns.iter().map(|of| -of).collect(),
+        value_at_risk: tail.value_at_risk,
+        expected_shortfall: tail.expected_shortfall,
+    };
+    plot(&title, drawn.svg())
 }
 
 /// What each method needs, and what it would leave unread.
@@ -283,9 +307,14 @@ fn check(params: &Params) -> Result<(), Failure> {
             _ => (&["law", "paths"], &["seed"]),
         },
     };
+    let mut read = read.to_vec();
+    // The sample is of one period: beside it the tail of several would mislead.
+    if !is_long {
+        read.push("plot");
+    }
     let what = format!("method {} over {} periods", word(params.method), params.horizon);
     let what = if is_long { what } else { format!("method {}", word(params.method)) };
-    Choice { what, needed, read }.check::<Params>(&[
+    Choice { what, needed, read: &read }.check::<Params>(&[
         ("quantile_rule", params.quantile_rule.is_some()),
         ("decay", params.decay.is_some()),
         ("filter", params.filter.is_some()),
@@ -295,6 +324,7 @@ fn check(params: &Params) -> Result<(), Failure> {
         ("paths", params.paths.is_some()),
         ("seed", params.seed.is_some()),
         ("detail", params.detail == Some(true)),
+        ("plot", params.plot == Some(true)),
     ])?;
     let (needed, read, what): (&[&str], &[&str], &str) = match &params.asset_returns {
         Some(_) => (&["weights"], &["asset_returns"], "a call with asset_returns"),
@@ -324,6 +354,30 @@ fn field_of_assets(name: &str) -> &str {
     match field(name) {
         "returns" | "assets" => "asset_returns",
         other => other,
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", self.returns.is_some()), ("asset_returns", self.asset_returns.is_some())]
+    }
+
+    fn must_be_given(&self) -> bool {
+        false
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        match &self.weights {
+            None => self.returns = Some(named.one::<Self>("returns")?),
+            Some(_) => self.asset_returns = Some(named.returns::<Self>("asset_returns")?.1),
+        }
+        Ok(())
     }
 }
 

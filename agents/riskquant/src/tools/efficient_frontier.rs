@@ -1,33 +1,36 @@
 //! What each expected return costs in risk, at the least.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use quant::metrics::Basis;
-use quant::portfolio::{self, Inputs, Objective, Problem, Risk as Measure, Solution, estimate};
+use quant::portfolio::{
+    self, Estimates, Inputs, Objective, Problem, Risk as Measure, Solution, estimate,
+};
 use quant::stats::AssetReturns;
 use quant::var::Confidence;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wire::{Failure, schema};
+use wire::{Failure, Plot, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
+use crate::Quant;
 use crate::choice::{Choice, check_names, word};
 use crate::covariances::Covariance;
+use crate::plots::{FrontierPicture, Spot, plot};
 use crate::refusals::{Fields, of_metrics, of_portfolio, of_stats, of_var};
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
 use crate::weight_limits::{Bounds, WeightLimits};
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "efficient_frontier",
     title: "Efficient frontier",
-    description: "Finds the long-only portfolios of least risk at evenly spaced expected returns. \
-                  Returns are simple fractions per period; weights come with detail. Each is proved; \
-                  expected returns are the sample's means.",
+    description: "Finds the long-only portfolios of least risk at evenly spaced expected \
+                  returns. Returns are simple fractions per period; expected ones are the \
+                  sample's means.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Frontier>,
-    run: Run::Heavy(|_, args, context| {
-        typed(args, |params| representable(efficient_frontier(&params, &|| context.is_cancelled())))
+    output: schema::output_of::<Answered<Frontier>>,
+    run: Run::Heavy(|quant, args, context| {
+        answered(quant, args, |params| efficient_frontier(params, &|| context.is_cancelled()))
     }),
 };
 
@@ -40,6 +43,7 @@ struct Params {
         inner(length(max = 64)),
         extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
     )]
+    #[serde(default)]
     assets: Vec<String>,
     /// Simple returns, a series an asset, oldest first.
     #[schemars(
@@ -51,7 +55,10 @@ struct Params {
             [-0.004, 0.018, -0.011, 0.013]
         ]])
     )]
+    #[serde(default)]
     returns: Vec<Vec<f64>>,
+    /// Instead of returns, and of assets.
+    dataset: Option<Dataset>,
     /// How many portfolios.
     #[schemars(range(min = 2, max = 50), extend("examples" = [5]))]
     points: u32,
@@ -81,6 +88,9 @@ struct Params {
     /// Adds the weights.
     #[schemars(extend("examples" = [true]))]
     detail: Option<bool>,
+    /// Adds a picture.
+    #[schemars(extend("examples" = [true]))]
+    plot: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -110,6 +120,9 @@ struct Frontier {
     /// risk_free_rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     best_sharpe: Option<usize>,
+    /// With plot: the picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plot: Option<Plot>,
     /// What was assumed.
     assumptions: Vec<String>,
 }
@@ -173,18 +186,48 @@ fn efficient_frontier(
     let portfolios: Vec<Point> = found.iter().map(|of| Point::of(of, params, &basis)).collect();
     let ratios = portfolios.iter().enumerate().filter_map(|(at, of)| Some((at, of.sharpe_ratio?)));
     let best_sharpe = ratios.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at);
-    Ok(Frontier {
+    let mut frontier = Frontier {
         risk: params.risk,
         assets: params.assets.clone(),
         periods: returns.period_count(),
         portfolios,
         best_sharpe,
+        plot: None,
         assumptions: vec![
             "expected returns are the arithmetic means of the sample".to_owned(),
             "weights are brought back to these before every period, without cost".to_owned(),
             "annual figures assume independent periods".to_owned(),
         ],
-    })
+    };
+    if params.plot == Some(true) {
+        frontier.plot = Some(picture(params, &frontier, &estimates)?);
+    }
+    Ok(frontier)
+}
+
+fn picture(params: &Params, of: &Frontier, estimates: &Estimates) -> Result<Plot, Failure> {
+    let (risk, count) = (word(of.risk), of.assets.len());
+    let title = format!("Portfolios of least {risk} from {count} assets, {} periods", of.periods);
+    let title = Dataset::after(params.dataset.as_ref(), &title);
+    let year = params.periods_per_year;
+    let covariance = estimates.covariance();
+    let asset = |(at, name): (usize, &String)| Spot {
+        name: name.clone(),
+        volatility: (covariance.at(at, at).unwrap_or_default() * year).max(0.0).sqrt(),
+        expected: estimates.mean()[at] * year,
+    };
+    let portfolio = |point: &Point| Spot {
+        name: String::new(),
+        volatility: point.volatility_annual,
+        expected: point.expected_return_annual,
+    };
+    let drawn = FrontierPicture {
+        title: title.clone(),
+        frontier: of.portfolios.iter().map(portfolio).collect(),
+        assets: of.assets.iter().enumerate().map(asset).collect(),
+        best_sharpe: of.best_sharpe,
+    };
+    plot(&title, drawn.svg())
 }
 
 fn measure(params: &Params, fields: &Fields<'_>) -> Result<Measure, Failure> {
@@ -229,6 +272,28 @@ impl Point {
             gap: of.gap,
             weights: (params.detail == Some(true)).then(|| of.weights.clone()),
         }
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", !self.returns.is_empty())]
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        let (names, returns) = named.returns::<Self>("returns")?;
+        self.returns = returns;
+        // Whoever names none gets those of the dataset.
+        if self.assets.is_empty() {
+            self.assets = names;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! How assets move together.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use quant::covariance::{Divisor, Repair, estimate};
 use quant::stats::AssetReturns;
 use schemars::JsonSchema;
@@ -9,28 +9,28 @@ use serde_json::json;
 use wire::{Failure, schema};
 
 use super::optimize_portfolio::{CorrelatedPair, correlation_limit};
-use crate::SizingLimits;
-use crate::answer::representable;
 use crate::choice::check_names;
 use crate::covariances::Covariance;
 use crate::limits::LimitViolation;
 use crate::refusals::{Fields, of_covariance, of_stats, own_name};
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
+use crate::{Quant, SizingLimits};
 
 /// The most assets whose matrices are given.
 const MATRIX_ASSETS_MAX: usize = 50;
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "estimate_covariance",
     title: "Covariance of assets",
     description: "Estimates how assets move together: deviations per period, the closest pair \
-                  against the house's max_correlation, rank, condition and shrinkage; with detail \
-                  covariance per period and correlations by rows.",
+                  against the house's max_correlation, rank, condition and shrinkage; with \
+                  detail the matrices.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Comovement>,
-    run: Run::Heavy(|limits, args, _| {
-        typed(args, |params| representable(estimate_covariance(limits, &params)))
+    output: schema::output_of::<Answered<Comovement>>,
+    run: Run::Heavy(|quant, args, _| {
+        answered(quant, args, |params| estimate_covariance(&quant.limits, params))
     }),
 };
 
@@ -43,6 +43,7 @@ struct Params {
         inner(length(max = 64)),
         extend("examples" = [["BTCUSDT", "ETHUSDT"]])
     )]
+    #[serde(default)]
     assets: Vec<String>,
     /// Simple returns, a series an asset, oldest first.
     #[schemars(
@@ -50,7 +51,10 @@ struct Params {
         inner(length(max = 20_000)),
         extend("examples" = [[[0.010, -0.005, 0.007, -0.002], [0.015, -0.012, 0.003, 0.006]]])
     )]
+    #[serde(default)]
     returns: Vec<Vec<f64>>,
+    /// Instead of returns, and of assets.
+    dataset: Option<Dataset>,
     /// The estimator.
     covariance: Covariance,
     /// The decay of ewma, or the threshold of gerber.
@@ -168,6 +172,28 @@ fn told(repair: &Repair) -> String {
              were kept",
             noise.eigenvalue_max, noise.noise_variance, noise.signals
         ),
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", !self.returns.is_empty())]
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        let (names, returns) = named.returns::<Self>("returns")?;
+        self.returns = returns;
+        // Whoever names none gets those of the dataset.
+        if self.assets.is_empty() {
+            self.assets = names;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! How strongly an asset moves, and will.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use quant::simulate::Estimate;
 use quant::volatility::{
     self, Bars, Dynamics, EwmaStart, MeanModel, RangeEstimator, Specification, VolatilityError,
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::{Failure, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
+use crate::Quant;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_volatility};
 use crate::seed::seed_or_chosen;
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
 
 mod fit;
 
@@ -24,17 +24,16 @@ use fit::Fit;
 /// The most periods of all simulated paths together: about a second.
 const PERIODS_OF_ALL_MAX: u64 = 20_000_000;
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "fit_volatility",
     title: "Volatility and its forecast",
-    description: "Estimates volatility as a fraction (0.02 is 2 %), per period and per year: from \
-                  simple returns, price bars, or a fitted GARCH model with standard errors and a \
-                  forecast.",
+    description: "Estimates volatility as a fraction (0.02 is 2 %), per period and per year: \
+                  from simple returns, price bars, or a fitted GARCH model with a forecast.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Volatility>,
-    run: Run::Heavy(|_, args, _| typed(args, |params| representable(fit_volatility(&params)))),
+    output: schema::output_of::<Answered<Volatility>>,
+    run: Run::Heavy(|quant, args, _| answered(quant, args, fit_volatility)),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -62,6 +61,8 @@ struct Params {
         ]])
     )]
     bars: Option<Vec<Bar>>,
+    /// Instead of returns or bars.
+    dataset: Option<Dataset>,
     /// For ewma.
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0, "examples" = [0.94]))]
     decay: Option<f64>,
@@ -311,6 +312,41 @@ impl Volatility {
             past_deviations: None,
             assumptions: vec![said.to_owned(), annual.to_owned()],
         }
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", self.returns.is_some()), ("bars", self.bars.is_some())]
+    }
+
+    fn must_be_given(&self) -> bool {
+        false
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        if self.model.is_of_bars() {
+            let bars = named.candles::<Self>("bars")?.into_iter();
+            let bar = |[open, high, low, close]: [f64; 4]| Bar { open, high, low, close };
+            self.bars = Some(bars.map(bar).collect());
+        } else {
+            self.returns = Some(named.one::<Self>("returns")?);
+        }
+        Ok(())
+    }
+}
+
+// === impl Model ===
+
+impl Model {
+    const fn is_of_bars(self) -> bool {
+        matches!(self, Self::Parkinson | Self::GarmanKlass | Self::RogersSatchell | Self::YangZhang)
     }
 }
 

@@ -7,6 +7,7 @@ mod calculate_var;
 mod efficient_frontier;
 mod estimate_covariance;
 mod fit_volatility;
+mod list_datasets;
 mod monte_carlo_simulation;
 mod optimize_portfolio;
 mod performance_report;
@@ -15,10 +16,10 @@ mod stress_test;
 
 use agent::ToolDef;
 
-use crate::SizingLimits;
+use crate::Quant;
 
 /// The tools, in the order in which they are listed.
-pub(crate) const TOOLS: &[ToolDef<SizingLimits>] = &[
+pub(crate) const TOOLS: &[ToolDef<Quant>] = &[
     calculate_kelly::TOOL,
     calculate_var::TOOL,
     optimize_portfolio::TOOL,
@@ -31,6 +32,7 @@ pub(crate) const TOOLS: &[ToolDef<SizingLimits>] = &[
     stress_test::TOOL,
     performance_report::TOOL,
     position_size::TOOL,
+    list_datasets::TOOL,
 ];
 
 /// What the tests of the tools share.

@@ -1,6 +1,6 @@
 //! How a portfolio's value may end.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use domain::Amount;
 use quant::simulate::{self, Holding, Market, Outcome, Plan, Sampling, simulate};
 use quant::var::Confidence;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use wire::money::AmountText;
 use wire::{Failure, Violation, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
+use crate::Quant;
 use crate::refusals::{Fields, of_simulate, of_var, own_name};
 use crate::seed::seed_or_chosen;
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
 
 mod model;
 
@@ -26,22 +26,19 @@ const STEPS_OF_ALL_MAX: u64 = 20_000;
 /// How many steps of a Brownian path one step of another model takes.
 const STEPS_OF_MODEL: u64 = 4;
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "monte_carlo_simulation",
     title: "Monte Carlo simulation",
-    description: "Simulates one asset or correlated holdings, bought and held: Brownian paths, or \
-                  for one asset jumps, a moving variance, or blocks of its own returns. Drift and \
-                  volatility are per year and continuously compounded (0.5 is 50 %); losses are \
-                  positive. Every figure has its standard error; the seed is reported. It knows no \
-                  fees.",
+    description: "Simulates one asset or correlated holdings, bought and held: Brownian paths, \
+                  or for one asset jumps, a moving variance, or blocks of its own returns. Drift \
+                  and volatility are per year and continuously compounded (0.5 is 50 %); losses \
+                  are positive. Figures have standard errors. It knows no fees.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Simulated>,
-    run: Run::Heavy(|_, args, context| {
-        typed(args, |params| {
-            representable(monte_carlo_simulation(&params, &|| context.is_cancelled()))
-        })
+    output: schema::output_of::<Answered<Simulated>>,
+    run: Run::Heavy(|quant, args, context| {
+        answered(quant, args, |params| monte_carlo_simulation(params, &|| context.is_cancelled()))
     }),
 };
 
@@ -84,6 +81,8 @@ struct Params {
     #[schemars(extend("examples" = [{"returns": [0.01, -0.02, 0.015, -0.005],
                                      "block_length": 2.0}]))]
     sample: Option<Sample>,
+    /// Instead of sample's returns.
+    dataset: Option<Dataset>,
     /// In years.
     #[schemars(range(max = 1000.0), extend("exclusiveMinimum" = 0.0, "examples" = [1.0]))]
     time_horizon: f64,
@@ -393,6 +392,30 @@ fn estimate(of: simulate::Estimate) -> Result<Estimate, Failure> {
     }
     let message = "the simulated values are so large that their errors cannot be represented";
     Err(Failure::refused("VALUES_OUT_OF_RANGE", message))
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![(
+            "sample.returns",
+            self.sample.as_ref().is_some_and(|sample| !sample.returns.is_empty()),
+        )]
+    }
+
+    fn must_be_given(&self) -> bool {
+        self.sample.is_some()
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        self.sample.get_or_insert_default().returns = named.one::<Self>("sample.returns")?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

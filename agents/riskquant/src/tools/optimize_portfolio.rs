@@ -1,19 +1,19 @@
 //! Which weights a portfolio should have.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use quant::metrics::{Basis, correlation_matrix};
 use quant::stats::AssetReturns;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::{Failure, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
 use crate::choice::{Choice, check_names, word};
 use crate::covariances::Covariance;
 use crate::limits::{Judged, LimitViolation};
 use crate::refusals::{Fields, of_metrics, of_stats};
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
 use crate::weight_limits::{Bounds, WeightLimits};
+use crate::{Quant, SizingLimits};
 
 mod solve;
 mod views;
@@ -21,20 +21,21 @@ mod views;
 use solve::{Found, Question, solve};
 use views::Views;
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "optimize_portfolio",
     title: "Portfolio weights",
     description: "Finds weights by least risk, best ratio, growth, shares of risk or clusters, \
                   long-only and 1 in sum unless constraints say otherwise. Returns are simple \
-                  fractions per period. Optima are proved; expected returns are the sample's means, \
-                  or blended with views.",
+                  fractions per period; expected ones are the sample's means, or blended with \
+                  views.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Weights>,
-    run: Run::Heavy(|limits, args, context| {
-        typed(args, |params| {
-            representable(optimize_portfolio(limits, &params, &|| context.is_cancelled()))
+    output: schema::output_of::<Answered<Weights>>,
+    run: Run::Heavy(|quant, args, context| {
+        let limits = &quant.limits;
+        answered(quant, args, |params| {
+            optimize_portfolio(limits, params, &|| context.is_cancelled())
         })
     }),
 };
@@ -48,6 +49,7 @@ struct Params {
         inner(length(max = 64)),
         extend("examples" = [["BTCUSDT", "ETHUSDT", "SOLUSDT"]])
     )]
+    #[serde(default)]
     assets: Vec<String>,
     /// Simple returns, a series an asset, oldest first.
     #[schemars(
@@ -59,7 +61,10 @@ struct Params {
             [-0.004, 0.018, -0.011, 0.013]
         ]])
     )]
+    #[serde(default)]
     returns: Vec<Vec<f64>>,
+    /// Instead of returns, and of assets.
+    dataset: Option<Dataset>,
     /// Growth is the mean logarithm.
     #[schemars(extend("examples" = ["minimum_variance"]))]
     objective: Objective,
@@ -393,6 +398,28 @@ pub(super) fn correlation_limit(limits: &SizingLimits, pair: &CorrelatedPair) ->
         allowed: limits.max_correlation,
         value: pair.correlation.abs(),
         what: format!("the absolute correlation of {} and {}", pair.first, pair.second),
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", !self.returns.is_empty())]
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        let (names, returns) = named.returns::<Self>("returns")?;
+        self.returns = returns;
+        // Whoever names none gets those of the dataset.
+        if self.assets.is_empty() {
+            self.assets = names;
+        }
+        Ok(())
     }
 }
 

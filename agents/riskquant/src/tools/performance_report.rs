@@ -1,6 +1,6 @@
 //! How good a track record is, and how much of it is luck.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use quant::bootstrap::{Blocks, BootstrapPlan, block_length, bootstrap};
 use quant::metrics::{Basis, Performance, performance};
 use quant::track::{RollingMetric, SharpeEvidence, Trials, deflated_sharpe, drawdowns, rolling};
@@ -8,13 +8,14 @@ use quant::var::{Confidence, Method, tail_risk};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use wire::{Failure, schema};
+use wire::{Failure, Plot, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
+use crate::Quant;
 use crate::choice::Choice;
+use crate::plots::{TrackPicture, plot};
 use crate::refusals::{Fields, of_bootstrap, of_metrics, of_track, of_var, own_name};
 use crate::seed::seed_or_chosen;
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
 use crate::track::TrackRatios;
 
 /// How many drawdowns are listed, the deepest first.
@@ -23,18 +24,18 @@ const DRAWDOWNS_MAX: usize = 5;
 /// The most returns of all resamples together, for which nobody waits longer than some seconds.
 const DRAWS_MAX: usize = 200_000_000;
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "performance_report",
     title: "Performance report",
     description: "Judges simple returns of a strategy or account: growth, volatility, ratios, \
-                  drawdowns, tail, benchmark, and how likely the Sharpe ratio is luck, given how \
-                  many strategies were tried. Drawdowns and losses are positive fractions.",
+                  drawdowns, tail, benchmark, and whether the Sharpe ratio is luck, given the \
+                  strategies tried. Drawdowns and losses are positive fractions.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Report>,
-    run: Run::Heavy(|_, args, context| {
-        typed(args, |params| representable(performance_report(&params, &|| context.is_cancelled())))
+    output: schema::output_of::<Answered<Report>>,
+    run: Run::Heavy(|quant, args, context| {
+        answered(quant, args, |params| performance_report(params, &|| context.is_cancelled()))
     }),
 };
 
@@ -46,7 +47,10 @@ struct Params {
         length(max = 20_000),
         extend("examples" = [[0.012, -0.008, 0.004, -0.021, 0.009, -0.013, 0.017, -0.002]])
     )]
+    #[serde(default)]
     returns: Vec<f64>,
+    /// Instead of returns; a second series is the benchmark.
+    dataset: Option<Dataset>,
     /// 365 for days, 8760 for hours.
     #[schemars(extend("exclusiveMinimum" = 0.0, "examples" = [365.0]))]
     periods_per_year: f64,
@@ -77,6 +81,9 @@ struct Params {
     /// Adds the deepest drawdowns.
     #[schemars(extend("examples" = [true]))]
     detail: Option<bool>,
+    /// Adds a picture.
+    #[schemars(extend("examples" = [true]))]
+    plot: Option<bool>,
 }
 
 /// A track record.
@@ -126,6 +133,9 @@ struct Report {
     /// With detail: the deepest drawdowns, at most five.
     #[serde(skip_serializing_if = "Option::is_none")]
     drawdowns: Option<Vec<Fall>>,
+    /// With plot: the picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plot: Option<Plot>,
     /// What was assumed.
     assumptions: Vec<String>,
 }
@@ -218,12 +228,21 @@ fn performance_report(
         sharpe_interval,
         rolling: windows(params, &basis, &fields)?,
         drawdowns: falls(params, &fields)?,
+        plot: (params.plot == Some(true)).then(|| picture(params)).transpose()?,
         assumptions: vec![
             "returns are after costs and compound; periods have one length".to_owned(),
             "annual ratios and their errors assume independent periods; the interval does not"
                 .to_owned(),
         ],
     })
+}
+
+fn picture(params: &Params) -> Result<Plot, Failure> {
+    let title = format!("Equity and drawdown over {} periods", params.returns.len());
+    let title = Dataset::after(params.dataset.as_ref(), &title);
+    let (returns, benchmark) = (params.returns.clone(), params.benchmark_returns.clone());
+    let drawn = TrackPicture { title: title.clone(), returns, benchmark };
+    plot(&title, drawn.svg())
 }
 
 fn check(params: &Params) -> Result<(), Failure> {
@@ -348,6 +367,28 @@ fn falls(params: &Params, fields: &Fields<'_>) -> Result<Option<Vec<Fall>>, Fail
             })
             .collect(),
     ))
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("returns", !self.returns.is_empty()),
+            ("benchmark_returns", self.benchmark_returns.is_some()),
+        ]
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        let (returns, mut benchmark) = named.first_and::<1, Self>("returns")?;
+        self.returns = returns;
+        self.benchmark_returns = benchmark.pop();
+        Ok(())
+    }
 }
 
 #[cfg(test)]

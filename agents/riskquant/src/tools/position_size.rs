@@ -9,27 +9,27 @@ use serde_json::json;
 use wire::money::{AmountText, PriceText, QuantityText};
 use wire::{Failure, schema};
 
-use crate::SizingLimits;
 use crate::answer::representable;
 use crate::choice::Choice;
 use crate::limits::{number, share_of};
 use crate::refusals::{Fields, of_kelly, own_name};
+use crate::{Quant, SizingLimits};
 
 /// Places of a quantity when no lot_size is given.
 const PLACES: u32 = 8;
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "position_size",
     title: "Position size",
     description: "Sizes one position by every rule that its inputs allow: loss at a stop, ATR, \
-                  volatility target and Kelly. Shows each size and recommends the smallest within \
-                  the house's max_position_size, with the reason. It places no order.",
+                  volatility target and Kelly. Recommends the smallest within the house's \
+                  max_position_size.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
     output: schema::output_of::<Sizes>,
-    run: Run::Inline(|limits, args, _| {
-        typed(args, |params| representable(position_size(limits, &params)))
+    run: Run::Inline(|quant, args, _| {
+        typed(args, |params| representable(position_size(&quant.limits, &params)))
     }),
 };
 

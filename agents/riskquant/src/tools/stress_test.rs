@@ -1,6 +1,6 @@
 //! What a portfolio loses when things go wrong.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
 use domain::Amount;
 use quant::stats::AssetReturns;
 use quant::stress::{
@@ -12,28 +12,28 @@ use serde_json::json;
 use wire::money::AmountText;
 use wire::{Failure, schema};
 
-use crate::SizingLimits;
-use crate::answer::representable;
 use crate::choice::{Choice, example_in};
 use crate::limits::share_of;
 use crate::refusals::{Fields, of_stats, of_stress};
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered};
+use crate::{Quant, SizingLimits};
 
 mod correlation;
 
 use correlation::{CorrelationParams, CorrelationStress};
 
-pub(super) const TOOL: ToolDef<SizingLimits> = ToolDef {
+pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "stress_test",
     title: "Stress test",
-    description: "Says what weights lose, as fractions of the value held, positive for a loss: in \
-                  given shocks, in the worst windows of the past, when factors move, and when \
-                  correlations and volatilities jump. Give one or more of these.",
+    description: "Says what weights lose, as fractions of the value held, positive for a loss: \
+                  in given shocks, in the worst windows of the past, when factors move, and when \
+                  correlations and volatilities jump.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<Stressed>,
-    run: Run::Heavy(|limits, args, _| {
-        typed(args, |params| representable(stress_test(limits, &params)))
+    output: schema::output_of::<Answered<Stressed>>,
+    run: Run::Heavy(|quant, args, _| {
+        answered(quant, args, |params| stress_test(&quant.limits, params))
     }),
 };
 
@@ -65,11 +65,15 @@ struct Params {
         ]])
     )]
     returns: Option<Vec<Vec<f64>>>,
+    /// Instead of returns, then those of factors.
+    dataset: Option<Dataset>,
     /// Periods of the worst windows sought.
     #[schemars(range(min = 1, max = 10_000), extend("examples" = [2]))]
     window: Option<u32>,
     /// Factors that move.
-    #[schemars(length(min = 1, max = 20))]
+    #[schemars(length(min = 1, max = 20), extend("examples" = [[{
+        "name": "market", "shock": -0.3, "returns": [0.012, -0.008, 0.004, 0.003, -0.001, -0.006]
+    }]]))]
     factors: Option<Vec<Factor>>,
     /// Correlations and volatilities that jump.
     #[schemars(extend("examples" = [{"confidence": 0.95, "share": 0.5, "volatility_multiplier": 2.0}]))]
@@ -101,6 +105,7 @@ struct Factor {
         length(min = 2, max = 10_000),
         extend("examples" = [[0.012, -0.008, 0.004, 0.003, -0.001, -0.006]])
     )]
+    #[serde(default)]
     returns: Vec<f64>,
     /// How it moves: -0.3 falls by 30 %.
     #[schemars(extend("examples" = [-0.3]))]
@@ -236,6 +241,14 @@ fn check(params: &Params) -> Result<(), Failure> {
         None => ("scenarios alone".to_owned(), &[]),
     };
     Choice { what, needed, read: &[] }.check::<Params>(&[("returns", params.returns.is_some())])?;
+    for (index, factor) in params.factors.iter().flatten().enumerate() {
+        if factor.returns.is_empty() {
+            let field = format!("factors[{index}].returns");
+            let rule = "is required, or dataset in the place of all returns";
+            let example = example_in::<Params>(&field);
+            return Err(Failure::invalid(&field, "missing", rule, example));
+        }
+    }
     match params.portfolio_value {
         Some(AmountText(value)) if value <= Amount::ZERO => {
             let rule = "must be more than zero";
@@ -346,6 +359,43 @@ impl<'a> Held<'a> {
             by_factor: found.by_factor,
             explained: fit.r_squared.iter().map(|share| share.unwrap_or(0.0)).collect(),
         }))
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", self.returns.is_some()), ("factors", self.has_factor_returns())]
+    }
+
+    fn must_be_given(&self) -> bool {
+        false
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        let (names, mut returns) = named.returns::<Self>("returns")?;
+        let (assets, factors) = (self.assets.len(), self.factors.iter().flatten().count());
+        if returns.len() != assets + factors {
+            let rule = format!("must name {assets} series for assets and {factors} for factors");
+            let value = format!("{} series ({})", names.len(), names.join(", "));
+            return Err(Failure::invalid("dataset", value, &rule, json!("btc_1d+eth_1d")));
+        }
+        for (factor, series) in self.factors.iter_mut().flatten().zip(returns.split_off(assets)) {
+            factor.returns = series;
+        }
+        self.returns = Some(returns);
+        Ok(())
+    }
+}
+
+impl Params {
+    fn has_factor_returns(&self) -> bool {
+        self.factors.iter().flatten().any(|factor| !factor.returns.is_empty())
     }
 }
 

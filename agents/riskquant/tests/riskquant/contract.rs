@@ -1,37 +1,65 @@
 //! What `tools.list` promises, held for every tool by asking over the bus.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Config, Host, Running, ToolTable, start};
 use bus::{Bus, CallOptions, Client};
+use dataset::{Import, Name, Store, import};
 use riskquant::DEFINITION;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use telemetry::Metrics;
+use tempfile::TempDir;
 use testkit::WallClock;
 use wire::schema::{check, example_of, is_plain};
 use wire::{AgentName, Code, Effect, Failure, ToolInfo};
 
 struct World {
     _running: Running,
+    state: TempDir,
     client: Client,
+}
+
+/// Three hundred hours of two assets, and one of returns; examples name `btc_1h`.
+fn import_datasets(state: &Path) {
+    let mut candles = "time,open,high,low,close\n".to_owned();
+    let mut returns = "time,return\n".to_owned();
+    for (hour, change) in clustered().into_iter().enumerate() {
+        let time = 1_704_067_200 + 3_600 * hour;
+        let (open, close) = (100.0, 100.0 * (1.0 + change / 2.0));
+        let (high, low) = (f64::max(open, close) + 0.5, f64::min(open, close) - 0.5);
+        candles.push_str(&format!("{time},{open},{high},{low},{close}\n"));
+        returns.push_str(&format!("{time},{change}\n"));
+    }
+    let store = Store::new(state.join("datasets"));
+    for (name, text) in [("btc_1h", &candles), ("mine", &returns)] {
+        let file = state.join(format!("{name}.csv"));
+        fs::write(&file, text).unwrap();
+        let files = vec![file];
+        let of = Import { files, format: None, values: None, columns: None, interval_ms: None };
+        store.put(&name.parse::<Name>().unwrap(), import(&of).unwrap()).unwrap();
+    }
 }
 
 impl World {
     async fn new(config: Config) -> Self {
         let bus = Bus::memory(Arc::new(WallClock));
+        let state = TempDir::new().unwrap();
+        import_datasets(state.path());
         let host = Host {
             config: Arc::new(config),
-            state_dir: std::env::temp_dir(),
+            state_dir: state.path().to_owned(),
             clock: Arc::new(WallClock),
             metrics: Metrics::new(),
             bus: bus.clone(),
         };
         let running = start(&DEFINITION, host).await.unwrap();
         let client = Client::start(&bus, &name("tester")).await.unwrap();
-        Self { _running: running, client }
+        Self { _running: running, state, client }
     }
 
     async fn call(&self, tool: &str, args: &Value) -> Result<Value, Failure> {
@@ -94,6 +122,7 @@ async fn the_tools_are_listed_in_their_order_and_none_acts() {
             "stress_test",
             "performance_report",
             "position_size",
+            "list_datasets",
         ]
     );
     assert!(tools.iter().all(|tool| tool.effect == Effect::Reads && !tool.open_world));
@@ -137,9 +166,11 @@ fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
             (json!({"method": "continuous"}), &["mean_excess", "covariance", "standard_error"]),
         ],
         "calculate_var" => vec![
-            (json!({}), &["returns", "portfolio_value", "quantile_rule"]),
+            (json!({}), &["returns", "portfolio_value", "quantile_rule", "plot"]),
             (json!({"method": "normal"}), &["asset_returns", "weights", "detail"]),
             (json!({"method": "ewma"}), &["returns", "decay"]),
+            (json!({}), &["dataset"]),
+            (json!({"dataset": "btc_1h+mine", "weights": [0.5, 0.5]}), &[]),
             (
                 json!({"method": "filtered", "horizon": 2}),
                 &["returns", "filter", "decay", "paths", "seed"],
@@ -155,13 +186,16 @@ fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
             ),
         ],
         "optimize_portfolio" => optimizations(),
-        "calculate_risk_metrics" => vec![(json!({}), &["benchmark_returns", "equity", "detail"])],
+        "calculate_risk_metrics" => {
+            vec![(json!({}), &["benchmark_returns", "equity", "detail"]), (held(), &["dataset"])]
+        }
         "monte_carlo_simulation" => vec![
             (json!({}), &["initial_value", "drift", "volatility", "seed", "antithetic"]),
             (json!({}), &["holdings", "correlation"]),
             (json!({}), &["initial_value", "drift", "volatility", "jumps"]),
             (json!({}), &["initial_value", "drift", "variance"]),
             (json!({}), &["initial_value", "sample"]),
+            (json!({"dataset": "mine"}), &["initial_value"]),
         ],
         other => combinations_of_later_tools(other),
     }
@@ -170,12 +204,21 @@ fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
 fn combinations_of_later_tools(tool: &str) -> Vec<(Value, &'static [&'static str])> {
     match tool {
         "backtest_var" => vec![
-            (json!({}), &["value_at_risk", "expected_shortfall", "histories", "seed", "detail"]),
-            (json!({"method": "ewma"}), &["window", "decay", "histories", "degrees_of_freedom"]),
+            (
+                json!({}),
+                &["returns", "value_at_risk", "expected_shortfall", "histories", "seed", "detail"],
+            ),
+            (
+                json!({"method": "ewma"}),
+                &["returns", "window", "decay", "histories", "degrees_of_freedom"],
+            ),
+            (json!({"method": "historical", "window": 100}), &["dataset"]),
         ],
         "fit_volatility" => vec![
             (json!({}), &["returns"]),
             (json!({"model": "parkinson"}), &["bars"]),
+            (json!({"model": "yang_zhang"}), &["dataset"]),
+            (json!({"model": "bipower", "dataset": "btc_1h:high"}), &[]),
             (json!({"model": "ewma"}), &["returns", "decay", "horizon", "detail"]),
             (
                 json!({"model": "egarch", "returns": clustered()}),
@@ -184,30 +227,58 @@ fn combinations_of_later_tools(tool: &str) -> Vec<(Value, &'static [&'static str
         ],
         "estimate_covariance" => {
             vec![
-                (json!({}), &["detail"]),
-                (json!({"covariance": "ewma"}), &["covariance_parameter"]),
+                (json!({}), &["assets", "returns", "detail"]),
+                (json!({"covariance": "ewma"}), &["assets", "returns", "covariance_parameter"]),
+                (json!({"dataset": "btc_1h:close,high"}), &[]),
             ]
         }
         "efficient_frontier" => vec![
-            (json!({"risk": "cvar"}), &["risk_confidence", "risk_free_rate", "weight_min"]),
-            (json!({"covariance": "ewma"}), &["covariance_parameter", "weight_max", "detail"]),
+            (
+                json!({"risk": "cvar"}),
+                &["assets", "returns", "risk_confidence", "risk_free_rate", "weight_min", "plot"],
+            ),
+            (
+                json!({"covariance": "ewma"}),
+                &["assets", "returns", "covariance_parameter", "weight_max", "detail"],
+            ),
+            (json!({"dataset": "btc_1h+mine@2024-01-02..", "assets": ["BTC", "MINE"]}), &[]),
         ],
         "stress_test" => vec![
             (json!({}), &["scenarios", "portfolio_value", "detail"]),
             (json!({}), &["returns", "window", "factors", "correlation"]),
+            (
+                json!({"dataset": "btc_1h:close,open+mine",
+                    "factors": [{"name": "market", "shock": -0.3}]}),
+                &["window"],
+            ),
         ],
         "performance_report" => vec![
             (
                 json!({}),
-                &["benchmark_returns", "trials", "trials_sharpe_deviation", "window", "detail"],
+                &[
+                    "returns",
+                    "benchmark_returns",
+                    "trials",
+                    "trials_sharpe_deviation",
+                    "window",
+                    "detail",
+                ],
             ),
+            (json!({"dataset": "mine+btc_1h"}), &["plot"]),
             (json!({"returns": clustered()}), &["resamples", "seed"]),
         ],
+        other => combinations_of_small_tools(other),
+    }
+}
+
+fn combinations_of_small_tools(tool: &str) -> Vec<(Value, &'static [&'static str])> {
+    match tool {
         "position_size" => vec![
             (json!({}), &["stop_price", "atr", "atr_multiple", "risk_fraction", "lot_size"]),
             (json!({}), &["volatility_annual", "volatility_target"]),
             (json!({}), &["win_probability", "win_return", "loss_return", "kelly_fraction"]),
         ],
+        "list_datasets" => vec![(json!({}), &[]), (json!({}), &["prefix", "detail"])],
         // A tool without any is found by its parameters, which none of them has.
         _ => vec![],
     }
@@ -221,16 +292,39 @@ fn clustered() -> Vec<f64> {
 
 fn optimizations() -> Vec<(Value, &'static [&'static str])> {
     vec![
-        (json!({}), &["risk_free_rate", "weight_min", "weight_max", "detail"]),
-        (json!({"objective": "target_return"}), &["target_return"]),
-        (json!({"covariance": "ewma"}), &["covariance_parameter", "black_litterman"]),
-        (json!({"objective": "minimum_cvar"}), &["risk_confidence", "constraints"]),
-        (json!({"objective": "minimum_semivariance"}), &["threshold_return"]),
-        (json!({"objective": "maximum_utility"}), &["risk_aversion"]),
-        (json!({"objective": "minimum_tracking_error"}), &["benchmark_weights"]),
-        (json!({"objective": "risk_parity"}), &["risk_budgets"]),
-        (json!({"objective": "hierarchical_equal_risk"}), &["linkage", "clusters"]),
+        (json!({}), &["assets", "returns", "risk_free_rate", "weight_min", "weight_max", "detail"]),
+        (json!({"objective": "target_return"}), &["assets", "returns", "target_return"]),
+        (
+            json!({"covariance": "ewma"}),
+            &["assets", "returns", "covariance_parameter", "black_litterman"],
+        ),
+        (
+            json!({"objective": "minimum_cvar"}),
+            &["assets", "returns", "risk_confidence", "constraints"],
+        ),
+        (json!({"objective": "minimum_semivariance"}), &["assets", "returns", "threshold_return"]),
+        (json!({"objective": "maximum_utility"}), &["assets", "returns", "risk_aversion"]),
+        (
+            json!({"objective": "minimum_tracking_error"}),
+            &["assets", "returns", "benchmark_weights"],
+        ),
+        (json!({"objective": "risk_parity"}), &["assets", "returns", "risk_budgets"]),
+        (
+            json!({"objective": "hierarchical_equal_risk"}),
+            &["assets", "returns", "linkage", "clusters"],
+        ),
+        (json!({"dataset": "btc_1h+mine"}), &[]),
     ]
+}
+
+/// Two positions without returns of their own, and a series more than they are.
+fn held() -> Value {
+    json!({
+        "positions": [
+            {"symbol": "BTCUSDT", "value": "700.50"}, {"symbol": "ETHUSDT", "value": "-20"}
+        ],
+        "dataset": "btc_1h:open,close+mine",
+    })
 }
 
 /// The required parameters with each combination of others, as their own examples give them.
@@ -258,6 +352,102 @@ async fn the_examples_of_every_tool_run_and_keep_the_output_schema() {
         }
         assert!(unseen.is_empty(), "{}: no combination has {unseen:?}", tool.name);
     }
+}
+
+/// What is named gives what its numbers give, and the answer says what was read.
+#[tokio::test]
+async fn a_dataset_answers_as_its_numbers_do_and_is_named_in_the_answer() {
+    let world = World::new(Config::default()).await;
+    let asked = json!({"periods_per_year": 8760.0, "risk_free_rate": 0.0});
+    let with = |name: &str, value: Value| {
+        let mut args = asked.clone();
+        args[name] = value;
+        args
+    };
+    let mut named = world
+        .call("performance_report", &with("dataset", json!("mine@2024-01-02..")))
+        .await
+        .unwrap();
+    let given = with("returns", json!(clustered()[24..]));
+    let given = world.call("performance_report", &given).await.unwrap();
+    let read = named.as_object_mut().unwrap().remove("dataset").unwrap();
+    assert_eq!(named, given);
+    let read = read.as_str().unwrap();
+    let expect = "mine@2024-01-02..: 276 returns from 2024-01-02T00:00:00Z to \
+                  2024-01-13T11:00:00Z, sha256 ";
+    assert!(read.starts_with(expect) && read.len() == expect.len() + 12, "{read}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_named_is_refused_by_the_field_that_names_it() {
+    let world = World::new(Config::default()).await;
+    let base = json!({"confidence": 0.95, "horizon": 1, "method": "historical"});
+    for (more, expect) in [
+        (json!({}), "`returns` is missing but is required, for example [0.012,"),
+        (
+            json!({"dataset": "mine", "returns": [0.1, 0.2]}),
+            "`dataset` is mine but must be left out when returns is given",
+        ),
+        (
+            json!({"dataset": "nothing"}),
+            "`dataset` is nothing but must be the name of a dataset that was imported, see \
+             list_datasets, for example \"btc_1h\"",
+        ),
+        (json!({"dataset": "../secrets"}), "`dataset` is ../secrets but must be NAME"),
+        (
+            json!({"dataset": "btc_1h:open,close"}),
+            "`dataset` is 2 series (open, close) but must name one series, for example \
+             \"btc_1h:open\"",
+        ),
+        (json!({"dataset": 7}), "`dataset` is 7 but must be a string"),
+    ] {
+        let mut args = base.clone();
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let failure = world.call("calculate_var", &args).await.unwrap_err();
+        assert_eq!(failure.code, Code::InvalidParams);
+        assert!(failure.message.starts_with(expect), "{}\n{expect}", failure.message);
+    }
+    let factors = json!([{"name": "market", "shock": -0.3}]);
+    let args = json!({"assets": ["A"], "weights": [1.0], "returns": [[0.1, 0.2]],
+                      "factors": factors});
+    let failure = world.call("stress_test", &args).await.unwrap_err();
+    let expect = "`factors[0].returns` is missing but is required, or dataset in the place of all";
+    assert!(failure.message.starts_with(expect), "{failure}");
+    let args = json!({"confidence": 0.95, "significance": 0.05, "value_at_risk": [0.1]});
+    let failure = world.call("backtest_var", &args).await.unwrap_err();
+    let expect = "`returns` is missing but is required, or dataset in its place, for example [";
+    assert!(failure.message.starts_with(expect), "{failure}");
+}
+
+#[tokio::test]
+async fn the_list_of_datasets_says_what_there_is_and_what_is_damaged() {
+    let world = World::new(Config::default()).await;
+    fs::write(world.state.path().join("datasets/odd.dataset"), "odd").unwrap();
+    let list = world.call("list_datasets", &json!({})).await.unwrap();
+    assert_eq!((&list["count"], &list["datasets"][1]["name"]), (&json!(3), &json!("mine")));
+    let first = &list["datasets"][0];
+    assert_eq!(first["columns"], json!(["open", "high", "low", "close"]));
+    assert_eq!((&first["rows"], &first["interval"]), (&json!(300), &json!("1h")));
+    assert_eq!(
+        (&first["from"], &first["to"]),
+        (&json!("2024-01-01T00:00:00Z"), &json!("2024-01-13T11:00:00Z"))
+    );
+    assert!(list["unreadable"][0].as_str().unwrap().starts_with("odd: "), "{list}");
+    let args = json!({"prefix": "mi", "detail": true});
+    let list = world.call("list_datasets", &args).await.unwrap();
+    assert_eq!(
+        (&list["count"], &list["datasets"][0]["columns"]),
+        (&json!(1), &json!(["return (return)"]))
+    );
+    assert!(list["datasets"][0]["sources"][0].as_str().unwrap().starts_with("mine.csv sha256 "));
+    // What was damaged since is refused by whoever reads it, and nothing is computed.
+    let path = world.state.path().join("datasets/mine.dataset");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let args = json!({"dataset": "mine", "model": "realised", "periods_per_year": 365.0});
+    let failure = world.call("fit_volatility", &args).await.unwrap_err();
+    assert_eq!(failure.reason(), Some("DATASET_DAMAGED"), "{failure}");
 }
 
 /// Every number of a series times a factor.

@@ -4,6 +4,7 @@ pub(crate) mod breaker;
 pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod connect;
+pub(crate) mod dataset;
 pub(crate) mod doctor;
 pub(crate) mod halt;
 pub(crate) mod limit;

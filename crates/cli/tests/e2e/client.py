@@ -55,6 +55,20 @@ async def walk(client):
     seen["kelly"] = await call(client, "riskquant_calculate_kelly", **kelly)
     var = {"returns": RETURNS, "confidence": 0.95, "horizon": 1, "method": "historical"}
     seen["var"] = await call(client, "riskquant_calculate_var", **var)
+    drawn = await client.call_tool("riskquant_calculate_var", {**var, "plot": True})
+    embedded = drawn.content[1].resource
+    again = await client.read_resource(str(embedded.uri))
+    seen["plot"] = {
+        "text_is_structured": json.loads(drawn.content[0].text) == drawn.structured_content,
+        "said": drawn.structured_content["plot"],
+        "uri": str(embedded.uri),
+        "mime_type": embedded.mime_type,
+        "audience": drawn.content[1].annotations.audience,
+        "begins": embedded.text[:4],
+        "bytes": len(embedded.text.encode()),
+        "read_again": again.contents[0].text == embedded.text,
+        "listed": [str(r.uri) for r in (await client.list_resources()).resources],
+    }
     seen["book"] = await call(
         client, "exchangespec_get_orderbook", exchange="paper", symbol="BTCUSDT", depth=5
     )

@@ -156,3 +156,31 @@ fn wrong_settings_do_not_start() {
     check(&start(&["--redis", "http://x"]), 1, "its scheme is unknown");
     check(&start(&["--state", "/proc/nowhere"]), 2, "cannot be used multiple times");
 }
+
+/// Imported while nothing runs, named by a call afterwards, gone when a person removes it.
+#[test]
+fn a_dataset_is_imported_named_by_a_call_and_removed() {
+    let up = Up::start();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("fund.csv");
+    std::fs::write(&file, "time,nav\n2024-01-01,100\n2024-01-02,101\n2024-01-03,99\n").unwrap();
+    let file = file.display().to_string();
+    let state = up.state().to_owned();
+    let bot4 = |words: &[&str]| {
+        command(BOT4).arg("dataset").args(words).args(["--state", &state]).output().unwrap()
+    };
+    check(&bot4(&["list"]), 0, "no datasets in ");
+    check(&bot4(&["import", &file, "--name", "fund"]), 1, "say --values prices");
+    let import = ["import", &file, "--name", "fund", "--values", "prices"];
+    check(&bot4(&import), 0, "fund: 3 rows every 1d from 2024-01-01T00:00:00Z to 2024-01-03");
+    check(&bot4(&import), 1, "must be a name that is free");
+    check(&bot4(&["import", &file, "--name", "../x"]), 1, "--name: `name` is ../x but must be");
+    check(&bot4(&["list", "--json"]), 0, "\"missing_rows\":0");
+    let args = ["--dataset", "fund", "--model", "realised", "--periods_per_year", "365"];
+    let call = |args: &[&str]| up.bot4(&[&["call", "riskquant", "fit_volatility"], args].concat());
+    check(&call(&args), 0, "fund: 2 returns from 2024-01-02T00:00:00Z");
+    check(&up.bot4(&["call", "riskquant", "list_datasets"]), 0, "\"interval\": \"1d\"");
+    check(&bot4(&["remove", "fund"]), 0, "fund is removed");
+    check(&bot4(&["remove", "fund"]), 1, "must be the name of a dataset");
+    check(&call(&args), 3, "`dataset` is fund but must be the name of a dataset");
+}

@@ -77,7 +77,7 @@ impl Fleet {
             };
             let all = ready("riskquant")? == replicas as u64
                 && ready("exchangespec")? == 1
-                && status["tools"] == 38;
+                && status["tools"] == 39;
             all.then_some(())
         });
     }

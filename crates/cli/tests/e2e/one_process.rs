@@ -9,12 +9,13 @@ use crate::programs::{BOT4, Up};
 #[track_caller]
 pub(crate) fn check_walk(seen: &Value, protocol: &str) {
     assert_eq!(seen["protocol"], protocol);
-    assert_eq!(seen["tools"].as_array().unwrap().len(), 38, "{}", seen["tools"]);
+    assert_eq!(seen["tools"].as_array().unwrap().len(), 39, "{}", seen["tools"]);
     assert_eq!(seen["kelly"]["recommendation"], "TRADE", "{}", seen["kelly"]);
     assert_eq!(seen["kelly"]["final_position_size"], 0.02);
     let var = &seen["var"];
     let (value, shortfall) = (&var["var_fraction"], &var["expected_shortfall_fraction"]);
     assert!(shortfall.as_f64().unwrap() >= value.as_f64().unwrap(), "{var}");
+    check_plot(&seen["plot"]);
     let order = &seen["order"];
     assert_eq!(order["state"], "filled", "{order}");
     assert!(!order["fills"].as_array().unwrap().is_empty());
@@ -27,6 +28,17 @@ pub(crate) fn check_walk(seen: &Value, protocol: &str) {
     let wrong = &seen["wrong"]["failed"];
     assert_eq!(wrong["outcome"], "invalid_params");
     assert_eq!(wrong["violations"].as_array().unwrap().len(), 2, "{wrong}");
+}
+
+/// The picture stands beside the numbers, for people, and can be read again.
+#[track_caller]
+fn check_plot(plot: &Value) {
+    assert_eq!(plot["text_is_structured"], true, "{plot}");
+    let said = &plot["said"];
+    assert_eq!((said.get("svg"), &said["uri"]), (None, &plot["uri"]), "{plot}");
+    assert_eq!((&plot["mime_type"], &plot["begins"]), (&json!("image/svg+xml"), &json!("<svg")));
+    assert_eq!((&said["bytes"], &plot["audience"]), (&plot["bytes"], &json!(["user"])));
+    assert_eq!((&plot["read_again"], &plot["listed"][0]), (&json!(true), &plot["uri"]), "{plot}");
 }
 
 fn protocol(mode: &str) -> &str {

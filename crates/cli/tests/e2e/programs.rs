@@ -144,7 +144,7 @@ impl Up {
         wait_for("both agents", || {
             let tools = self.bot4(&["tools", "--json"]);
             let tools: Value = serde_json::from_slice(&tools.stdout).ok()?;
-            (tools.as_array()?.len() == 38).then_some(())
+            (tools.as_array()?.len() == 39).then_some(())
         });
         wait_for("a price", || {
             let args = r#"{"exchange":"paper","symbol":"BTCUSDT","depth":1}"#;

@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 8] = [
     &["ledger", "matching", "quant"],
     &["orders", "risk"],
     &["wire"],
-    &["bus", "journal", "telemetry", "venue"],
+    &["bus", "dataset", "journal", "telemetry", "venue"],
     &["agent", "dropcopy", "paper-venue"],
     &["coordinator", "riskquant", "exchangespec", "custom-agent"],
     &["cli"],

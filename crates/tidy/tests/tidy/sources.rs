@@ -67,6 +67,8 @@ fn channels_are_spelled_in_one_place() {
         }
         for (number, line) in text.lines().enumerate() {
             let is_code = !line.trim_start().starts_with("//");
+            // `bot4://` begins the address of a resource, which is no channel.
+            let line = line.replace("\"bot4://", "");
             if is_code && line.contains("\"bot4:") {
                 breaches.push(format!(
                     "{path}:{}: a channel is spelled out: use wire::topics",

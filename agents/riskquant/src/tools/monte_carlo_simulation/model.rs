@@ -65,13 +65,14 @@ pub(super) struct Variance {
 }
 
 /// Returns that happened.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub(super) struct Sample {
     /// Simple returns, one a step.
     #[schemars(length(max = 10_000), extend("examples" = [[0.01, -0.02, 0.015, -0.005]]))]
-    returns: Vec<f64>,
+    #[serde(default)]
+    pub(super) returns: Vec<f64>,
     /// Mean; without it the one that suits.
     #[schemars(range(min = 1.0, max = 10_000.0), extend("examples" = [2.0]))]
     block_length: Option<f64>,
