@@ -59,7 +59,7 @@ pub struct LimitsAsked {
     pub limit: Option<String>,
     /// How many of the latest changes to show, 0 when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 100))]
+    #[schemars(range(max = 100), extend("examples" = [10]))]
     pub changes: Option<u32>,
 }
 
@@ -149,7 +149,7 @@ pub struct LimitChangedView {
 pub struct BreakersAsked {
     /// How many of the latest changes of each to show, 0 when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 100))]
+    #[schemars(range(max = 100), extend("examples" = [10]))]
     pub changes: Option<u32>,
 }
 

@@ -117,7 +117,7 @@ fn decimals(width: f64) -> usize {
 /// A range with some air around it; never empty, and never beyond what an axis can label.
 fn aired(low: f64, high: f64, air: f64) -> Result<Range<f64>, Undrawn> {
     let size = low.abs().max(high.abs());
-    if !(size <= SIZE_MAX) || low > high {
+    if size.is_nan() || size > SIZE_MAX || low > high {
         return Err("they are too large for an axis".into());
     }
     let width = high - low;

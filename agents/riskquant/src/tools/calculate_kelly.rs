@@ -31,7 +31,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<KellySize>,
     run: Run::Inline(|quant, args, _| {
-        typed(args, |params| representable(calculate_kelly(&quant.limits, &params)))
+        typed(args, |params| representable(calculate_kelly(&quant.limits(), &params)))
     }),
 };
 

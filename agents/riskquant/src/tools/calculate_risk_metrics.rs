@@ -34,7 +34,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Answered<RiskMetrics>>,
     run: Run::Heavy(|quant, args, _| {
-        answered(quant, args, |params| calculate_risk_metrics(&quant.limits, params))
+        answered(quant, args, |params| calculate_risk_metrics(&quant.limits(), params))
     }),
 };
 

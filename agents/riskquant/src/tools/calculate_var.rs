@@ -34,7 +34,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Answered<TailLoss>>,
     run: Run::Heavy(|quant, args, context| {
-        let limits = &quant.limits;
+        let limits = &quant.limits();
         answered(quant, args, |params| calculate_var(limits, params, &|| context.is_cancelled()))
     }),
 };

@@ -30,7 +30,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Answered<Comovement>>,
     run: Run::Heavy(|quant, args, _| {
-        answered(quant, args, |params| estimate_covariance(&quant.limits, params))
+        answered(quant, args, |params| estimate_covariance(&quant.limits(), params))
     }),
 };
 

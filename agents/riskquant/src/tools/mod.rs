@@ -7,11 +7,16 @@ mod calculate_var;
 mod efficient_frontier;
 mod estimate_covariance;
 mod fit_volatility;
+mod get_breakers;
+mod get_limits;
 mod list_datasets;
 mod monte_carlo_simulation;
 mod optimize_portfolio;
 mod performance_report;
 mod position_size;
+mod reset_breaker;
+mod risk_of_order;
+mod set_limit;
 mod stress_test;
 
 use agent::ToolDef;
@@ -33,6 +38,28 @@ pub(crate) const TOOLS: &[ToolDef<Quant>] = &[
     performance_report::TOOL,
     position_size::TOOL,
     list_datasets::TOOL,
+    risk_of_order::TOOL,
+    get_limits::TOOL,
+    set_limit::TOOL,
+    get_breakers::TOOL,
+    reset_breaker::TOOL,
+];
+
+/// Those that only compute: what the breaker of tools stops.
+pub(crate) const GUARDED: &[&str] = &[
+    "calculate_kelly",
+    "calculate_var",
+    "optimize_portfolio",
+    "calculate_risk_metrics",
+    "monte_carlo_simulation",
+    "backtest_var",
+    "fit_volatility",
+    "estimate_covariance",
+    "efficient_frontier",
+    "stress_test",
+    "performance_report",
+    "position_size",
+    "list_datasets",
 ];
 
 /// What the tests of the tools share.

@@ -33,7 +33,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Answered<Weights>>,
     run: Run::Heavy(|quant, args, context| {
-        let limits = &quant.limits;
+        let limits = &quant.limits();
         answered(quant, args, |params| {
             optimize_portfolio(limits, params, &|| context.is_cancelled())
         })

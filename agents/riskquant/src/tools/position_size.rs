@@ -29,7 +29,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Sizes>,
     run: Run::Inline(|quant, args, _| {
-        typed(args, |params| representable(position_size(&quant.limits, &params)))
+        typed(args, |params| representable(position_size(&quant.limits(), &params)))
     }),
 };
 

@@ -33,7 +33,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     input: schema::input_of::<Params>,
     output: schema::output_of::<Answered<Stressed>>,
     run: Run::Heavy(|quant, args, _| {
-        answered(quant, args, |params| stress_test(&quant.limits, params))
+        answered(quant, args, |params| stress_test(&quant.limits(), params))
     }),
 };
 

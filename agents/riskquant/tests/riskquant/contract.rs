@@ -16,7 +16,7 @@ use telemetry::Metrics;
 use tempfile::TempDir;
 use testkit::WallClock;
 use wire::schema::{check, example_of, is_plain};
-use wire::{AgentName, Code, Effect, Failure, ToolInfo};
+use wire::{AgentName, Code, Effect, Failure, InstanceId, ToolInfo};
 
 struct World {
     _running: Running,
@@ -66,7 +66,7 @@ impl World {
         let options = CallOptions {
             timeout: Duration::from_secs(20),
             effect: Effect::Reads,
-            command_id: None,
+            command_id: Some(InstanceId::random().as_str().parse().unwrap()),
             traceparent: None,
         };
         let (tool, args) = (tool.parse().unwrap(), to_raw_value(args).unwrap());
@@ -103,7 +103,7 @@ fn parameters(schema: &Value, path: &str) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn the_tools_are_listed_in_their_order_and_none_acts() {
+async fn the_tools_are_listed_in_their_order_and_none_moves_money() {
     let world = World::new(Config::default()).await;
     let tools = listed(&world).await;
     let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -123,9 +123,19 @@ async fn the_tools_are_listed_in_their_order_and_none_acts() {
             "performance_report",
             "position_size",
             "list_datasets",
+            "risk_of_order",
+            "get_limits",
+            "set_limit",
+            "get_breakers",
+            "reset_breaker",
         ]
     );
-    assert!(tools.iter().all(|tool| tool.effect == Effect::Reads && !tool.open_world));
+    for tool in &tools {
+        let changes = ["set_limit", "reset_breaker"].contains(&tool.name.as_str());
+        let effect = if changes { Effect::Changes } else { Effect::Reads };
+        assert_eq!(tool.effect, effect, "{}", tool.name);
+        assert_eq!(tool.open_world, tool.name.as_str() == "risk_of_order", "{}", tool.name);
+    }
     assert_eq!(tools.len(), ToolTable::new(DEFINITION.tools).infos().len());
 }
 
@@ -327,11 +337,34 @@ fn held() -> Value {
     })
 }
 
+/// Those that answer from their arguments alone.
+async fn computing(world: &World) -> Vec<ToolInfo> {
+    let all = listed(world).await.into_iter();
+    all.filter(|tool| !ASKING.contains(&tool.name.as_str())).collect()
+}
+
+/// Those that ask the owner of the accounts.
+const ASKING: [&str; 5] =
+    ["risk_of_order", "get_limits", "set_limit", "get_breakers", "reset_breaker"];
+
+#[tokio::test]
+async fn what_the_owner_of_the_accounts_must_answer_is_unavailable_without_one() {
+    let world = World::new(Config::default()).await;
+    for tool in listed(&world).await {
+        if ASKING.contains(&tool.name.as_str()) {
+            let args = example_of(&tool.input_schema);
+            let failure = world.call(tool.name.as_str(), &args).await.unwrap_err();
+            assert_eq!(failure.code, Code::Unavailable, "{}: {failure}", tool.name);
+            assert!(failure.message.contains("exchangespec"), "{}: {failure}", tool.name);
+        }
+    }
+}
+
 /// The required parameters with each combination of others, as their own examples give them.
 #[tokio::test]
 async fn the_examples_of_every_tool_run_and_keep_the_output_schema() {
     let world = World::new(Config::default()).await;
-    for tool in listed(&world).await {
+    for tool in computing(&world).await {
         let properties = tool.input_schema["properties"].as_object().unwrap();
         let required = example_of(&tool.input_schema);
         let mut unseen: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
@@ -487,7 +520,7 @@ fn scaled(args: &Value, factor: f64) -> Value {
 #[tokio::test]
 async fn series_of_any_size_are_answered_or_refused() {
     let world = World::new(Config::default()).await;
-    for tool in listed(&world).await {
+    for tool in computing(&world).await {
         let properties = tool.input_schema["properties"].as_object().unwrap();
         let required = example_of(&tool.input_schema);
         for (given, names) in combinations(tool.name.as_str()) {

@@ -36,6 +36,46 @@ fn exit_codes_say_what_came_of_a_call() {
 }
 
 #[test]
+fn riskquant_lowers_a_limit_that_the_next_order_meets_and_a_person_raises_it() {
+    let up = Up::start();
+    let call = |agent, tool, args: &[&str]| {
+        let words: Vec<&str> =
+            ["call", agent, tool].into_iter().chain(args.iter().copied()).collect();
+        up.bot4(&words)
+    };
+    let order = ["--exchange", "paper", "--symbol", "BTCUSDT", "--side", "buy"];
+    let order = [&order[..], &["--quantity", "0.01"]].concat();
+    let risk = call("riskquant", "risk_of_order", &order);
+    check(&risk, 0, "\"passes\": true");
+    check(&risk, 0, "\"measure\": \"leverage\"");
+    let lower = |value| {
+        let why = ["--limit", "max_order_notional", "--reason", "a test", "--value", value];
+        call("riskquant", "set_limit", &why)
+    };
+    check(&lower("100"), 0, "\"before\": \"10000\"");
+    let placed = [&order[..], &["--order_type", "market"]].concat();
+    check(&call("exchangespec", "place_order", &placed), 4, "ORDER_NOTIONAL");
+    check(&call("riskquant", "risk_of_order", &order), 0, "\"code\": \"ORDER_NOTIONAL\"");
+    let remedy = "bot4 limit set max_order_notional 5000 --by NAME --reason WHY";
+    check(&lower("5000"), 5, remedy);
+    let (set, state) = (["limit", "set", "max_order_notional", "5000"], up.state.path());
+    let by = ["--by", "ann", "--reason", "a larger account", "--state"];
+    check(&command(BOT4).args(set).args(by).arg(state).output().unwrap(), 0, "100 -> 5000");
+    // In force with the next look of the process that runs.
+    while call("exchangespec", "place_order", &placed).status.code() == Some(4) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    check(&call("riskquant", "get_limits", &["--changes", "5"]), 0, "\"by\": \"ann\"");
+    check(&call("riskquant", "get_breakers", &[]), 0, "\"breaker\": \"tooling\"");
+    let reset = ["--breaker", "trading", "--reason", "a test"];
+    check(&call("riskquant", "reset_breaker", &reset), 0, "\"state\": \"closed\"");
+    let trip = ["breaker", "trip", "trading"];
+    check(&command(BOT4).args(trip).args(by).arg(state).output().unwrap(), 0, "needs_person");
+    let remedy = "bot4 breaker reset trading --by NAME --reason WHY";
+    check(&call("riskquant", "reset_breaker", &reset), 5, remedy);
+}
+
+#[test]
 fn without_a_fleet_the_remedy_is_named() {
     let state = tempfile::TempDir::new().unwrap();
     let no_token = command(BOT4).args(["status", "--state"]).arg(state.path()).output().unwrap();

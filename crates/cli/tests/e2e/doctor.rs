@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::programs::{BOT4, Up, command, documented_tools};
+use crate::programs::{BOT4, Up, all_documented_tools, command};
 
 /// The findings that are no problem, and those that are.
 fn doctor(state: &Path, more: &[&str]) -> (Vec<String>, Vec<String>) {
@@ -45,8 +45,7 @@ fn a_healthy_fleet_has_no_problem() {
     let url = up.url();
     let (fine, problems) = doctor(up.state.path(), &["--coordinator", &url]);
     assert!(problems.is_empty(), "{problems:?}");
-    let tools = documented_tools("riskquant") + documented_tools("exchangespec");
-    let runs = format!("runs with {tools} tools");
+    let runs = format!("runs with {} tools", all_documented_tools());
     assert!(fine.iter().any(|says| says.contains(&runs)), "{runs}: {fine:?}");
     assert!(fine.iter().any(|says| says.contains("agrees with the coordinator's")), "{fine:?}");
 }

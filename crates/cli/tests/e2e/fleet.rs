@@ -12,7 +12,8 @@ use testkit::{Redis, free_port};
 use crate::client::{self, MODES};
 use crate::one_process::check_walk;
 use crate::programs::{
-    PaperVenue, Program, command, documented_tools, is_ready, sibling, wait_for,
+    PaperVenue, Program, all_documented_tools, command, documented_tools, is_ready, sibling,
+    wait_for,
 };
 
 struct Fleet {
@@ -77,7 +78,7 @@ impl Fleet {
             };
             let all = ready("riskquant")? == replicas as u64
                 && ready("exchangespec")? == 1
-                && status["tools"] == 39;
+                && status["tools"] == all_documented_tools();
             all.then_some(())
         });
     }
@@ -186,8 +187,7 @@ fn a_client_hears_when_the_tool_list_changes() {
         line.clear();
         said.read_line(&mut line).unwrap();
         let seen: Value = serde_json::from_str(&line).unwrap_or_default();
-        let after = documented_tools("riskquant");
-        let before = after + documented_tools("exchangespec");
+        let (before, after) = (all_documented_tools(), documented_tools("riskquant"));
         assert_eq!(seen, json!({ "before": before, "after": after }), "{mode}");
         assert!(client.wait().unwrap().success());
     }

@@ -3,13 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::client::{self, MODES};
-use crate::programs::{BOT4, Up};
+use crate::programs::{BOT4, Up, all_documented_tools};
 
 /// What a walk must have seen, whatever transport and era.
 #[track_caller]
 pub(crate) fn check_walk(seen: &Value, protocol: &str) {
     assert_eq!(seen["protocol"], protocol);
-    assert_eq!(seen["tools"].as_array().unwrap().len(), 39, "{}", seen["tools"]);
+    assert_eq!(
+        seen["tools"].as_array().unwrap().len(),
+        all_documented_tools(),
+        "{}",
+        seen["tools"]
+    );
     assert_eq!(seen["kelly"]["recommendation"], "TRADE", "{}", seen["kelly"]);
     assert_eq!(seen["kelly"]["final_position_size"], 0.02);
     let var = &seen["var"];

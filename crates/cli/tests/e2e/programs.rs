@@ -144,7 +144,7 @@ impl Up {
         wait_for("both agents", || {
             let tools = self.bot4(&["tools", "--json"]);
             let tools: Value = serde_json::from_slice(&tools.stdout).ok()?;
-            (tools.as_array()?.len() == 39).then_some(())
+            (tools.as_array()?.len() == all_documented_tools()).then_some(())
         });
         wait_for("a price", || {
             let args = r#"{"exchange":"paper","symbol":"BTCUSDT","depth":1}"#;
@@ -194,4 +194,9 @@ impl Up {
 pub(crate) fn documented_tools(agent: &str) -> usize {
     let heading = format!("### {agent}_");
     include_str!("../../../../docs/tools.md").lines().filter(|l| l.starts_with(&heading)).count()
+}
+
+/// The same for all agents.
+pub(crate) fn all_documented_tools() -> usize {
+    documented_tools("riskquant") + documented_tools("exchangespec")
 }
