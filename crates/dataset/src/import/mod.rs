@@ -26,7 +26,7 @@ const FILES_MAX: usize = 1_000;
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Rows of text with a header, one column of which is the time.
+    /// Rows of text with a header, one column of which is the time; gzipped or not.
     Csv,
     /// Apache Parquet, uncompressed or with snappy, gzip or zstd.
     Parquet,
@@ -128,6 +128,9 @@ fn check_options(of: &Import, format: Format) -> Result<(), DatasetError> {
 }
 
 fn by_ending(name: &str) -> Result<Format, DatasetError> {
+    if name.to_ascii_lowercase().ends_with(".csv.gz") {
+        return Ok(Format::Csv);
+    }
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     match ending.to_ascii_lowercase().as_str() {
         "csv" => Ok(Format::Csv),
@@ -135,7 +138,7 @@ fn by_ending(name: &str) -> Result<Format, DatasetError> {
         "zip" => Ok(Format::Binance),
         "gz" => Ok(Format::Capture),
         _ => {
-            let rule = "must end in .csv, .parquet, .zip or .gz, or say --format";
+            let rule = "must end in .csv, .csv.gz, .parquet, .zip or .gz, or say --format";
             Err(Mistake::new("file", "of an unknown kind", rule, "--format csv")
                 .in_file(name)
                 .into())

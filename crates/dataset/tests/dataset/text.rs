@@ -98,6 +98,17 @@ fn what_is_wrong_in_a_csv_is_named_with_its_place() {
 }
 
 #[test]
+fn a_gzipped_csv_is_read_and_a_cut_one_refused() {
+    let place = Place::new();
+    let text = "open_time_ms,close\n1704067200000,1\n1704070800000,2\n";
+    let zipped = crate::captures::zipped(&text);
+    let table = imported(&plain(place.file("a.csv.gz", &zipped))).table;
+    assert_eq!(table.series("close").unwrap(), [1.0, 2.0]);
+    let cut = place.refused(&plain(place.file("b.csv.gz", &zipped[..zipped.len() - 12])));
+    assert!(cut.contains("b.csv.gz: `gzip` is ") && cut.contains("must be a whole gzip"), "{cut}");
+}
+
+#[test]
 fn files_of_one_dataset_follow_each_other_with_the_same_columns() {
     let place = Place::new();
     let first = place.file("1.csv", "time,close\n2024-01-01,1\n");
@@ -138,8 +149,8 @@ fn what_is_no_file_to_import_is_refused() {
     let unknown = place.file("a.txt", "x");
     assert_eq!(
         place.refused(&plain(unknown)),
-        "a.txt: `file` is of an unknown kind but must end in .csv, .parquet, .zip or .gz, or say \
-         --format, for example --format csv"
+        "a.txt: `file` is of an unknown kind but must end in .csv, .csv.gz, .parquet, .zip or .gz, or \
+         say --format, for example --format csv"
     );
     let of = Import { interval_ms: Some(60_000), ..plain(file) };
     assert!(
