@@ -18,7 +18,7 @@ use crate::{DatasetError, Kind, Mistake, Source, Table};
 const SOURCE_BYTES_MAX: u64 = 256 << 20;
 
 /// The most bytes of what is packed in one.
-const UNPACKED_BYTES_MAX: u64 = 1 << 30;
+const UNPACKED_BYTES_MAX: u64 = 512 << 20;
 
 /// The most files that make one dataset.
 const FILES_MAX: usize = 1_000;
@@ -166,8 +166,12 @@ impl Opened {
         }
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(io)?;
-        file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > SOURCE_BYTES_MAX {
+        if meta.len() <= SOURCE_BYTES_MAX {
+            file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
+        }
+        // It may have grown since.
+        let length = meta.len().max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if length > SOURCE_BYTES_MAX {
             let rule = format!("must have at most {SOURCE_BYTES_MAX} bytes: split it");
             return Err(wrong("larger", &rule));
         }
