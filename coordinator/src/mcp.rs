@@ -38,7 +38,8 @@ answers the same.\n\
 \n\
 Prices, quantities and money are decimal text such as \"0.015\", never numbers. Returns are simple \
 per-period fractions (0.01 = 1 %). VaR and ES are positive losses. Nothing is assumed for a missing \
-argument.\n\
+argument. A long series is named, not pasted: `dataset` stands in its place, riskquant_list_datasets \
+says what there is.\n\
 \n\
 To size and buy: riskquant_calculate_kelly for the share of equity, exchangespec_get_account and \
 exchangespec_get_orderbook for equity and price, riskquant_calculate_var on recent returns, then \

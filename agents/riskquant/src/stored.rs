@@ -5,6 +5,7 @@
 //! in the answer, since names stay while what is behind them may be imported anew.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use agent::{Answer, Args, typed};
 use dataset::{DatasetError, Reference, Selected, Store, rfc3339};
@@ -76,6 +77,26 @@ where
     typed(args, |mut params: P| {
         let dataset = fill(&quant.datasets, &mut params)?;
         Ok(Answered { answer: representable(run(&params))?, dataset })
+    })
+}
+
+/// The same for a tool that answers at once unless it must read a dataset first, which would keep
+/// others waiting.
+pub(crate) async fn answered_at_once<P, R>(
+    quant: Arc<Quant>,
+    args: Args,
+    run: fn(&Quant, &P) -> Result<R, Failure>,
+) -> Answer
+where
+    P: TakesSeries + 'static,
+    R: Serialize + 'static,
+{
+    if args.read::<P>()?.dataset().is_none() {
+        return answered(&quant, &args, |params| run(&quant, params));
+    }
+    let work = move || answered(&quant, &args, |params| run(&quant, params));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Failure::unavailable(format!("the dataset was not read: {error}")))
     })
 }
 
@@ -235,6 +256,6 @@ impl JsonSchema for Dataset {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "examples": ["btc_1h@2024-01-01.."]})
+        json_schema!({"type": "string", "examples": ["btc_1h"]})
     }
 }

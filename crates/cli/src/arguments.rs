@@ -229,7 +229,7 @@ pub(crate) enum DatasetAction {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum DatasetFormat {
-    /// Rows of text with a header; one column is the time
+    /// Rows of text with a header, gzipped or not; one column is the time
     Csv,
     /// Apache Parquet
     Parquet,
@@ -255,7 +255,7 @@ pub(crate) struct DatasetImportOptions {
     /// What tools will call it: a-z, 0-9 and _
     #[arg(long, value_name = "NAME")]
     pub(crate) name: String,
-    /// What the files are [default: by their endings: .csv, .parquet, .zip is binance, .gz a capture]
+    /// What the files are [default: by their endings: .csv, .csv.gz, .parquet, .zip is binance, .gz a capture]
     #[arg(long)]
     pub(crate) format: Option<DatasetFormat>,
     /// What numbers are in columns whose names do not tell

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{DatasetError, Imported, Manifest, Mistake, Name, Table, file};
 
@@ -17,6 +18,8 @@ const SUFFIX: &str = ".dataset";
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
+    /// Held while a dataset is read, so that many calls at once hold no more than one does.
+    reading: Arc<Mutex<()>>,
 }
 
 /// A dataset of the folder, or why its file is none.
@@ -33,8 +36,8 @@ pub struct Listed {
 impl Store {
     /// The datasets of a folder.
     #[must_use]
-    pub const fn new(dir: PathBuf) -> Self {
-        Self { dir }
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, reading: Arc::default() }
     }
 
     /// The folder.
@@ -60,11 +63,12 @@ impl Store {
         Ok(listed.collect())
     }
 
-    /// Reads a dataset.
+    /// Reads a dataset; one at a time, since each is held whole.
     ///
     /// # Errors
     /// When there is none of that name, or its file is not as it was written.
     pub fn read(&self, name: &Name) -> Result<(Manifest, Table), DatasetError> {
+        let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut from, path) = self.open(name)?;
         let (manifest, table) = file::decode(&mut from, &path)?;
         is_of(name, &manifest, &path)?;

@@ -120,8 +120,8 @@ impl FrontierPicture {
             let name = shortened(&spot.name, 14);
             let width = 7 * i32::try_from(name.chars().count()).unwrap_or(i32::MAX / 7);
             let (x, y) = chart.backend_coord(&(spot.volatility, spot.expected));
-            let is_right = x + 8 + width < 780;
-            let left = if is_right { x + 8 } else { x - 8 - width };
+            let is_right = x + 12 + width < 780;
+            let left = if is_right { x + 12 } else { x - 12 - width };
             let clear = |y: i32| {
                 taken.iter().all(|(from, to, at)| {
                     left > *to || left + width < *from || (y - at).abs() >= 14
@@ -134,7 +134,7 @@ impl FrontierPicture {
             taken.push((left, left + width, y + shift));
             let side = if is_right { HPos::Left } else { HPos::Right };
             let style = anchored(14, &INK, side, VPos::Center);
-            let at = if is_right { (8, shift) } else { (-8, shift) };
+            let at = if is_right { (12, shift) } else { (-12, shift) };
             let text =
                 EmptyElement::at((spot.volatility, spot.expected)) + Text::new(name, at, style);
             chart.draw_series([text]).map_err(|error| error.to_string())?;

@@ -117,7 +117,9 @@ fn decimals(width: f64) -> usize {
 /// A range with some air around it; never empty, and never beyond what an axis can label.
 fn aired(low: f64, high: f64, air: f64) -> Result<Range<f64>, Undrawn> {
     let size = low.abs().max(high.abs());
-    if size.is_nan() || size > SIZE_MAX || low > high {
+    // What is no number is neither.
+    let fits = size <= SIZE_MAX && low <= high;
+    if !fits {
         return Err("they are too large for an axis".into());
     }
     let width = high - low;

@@ -1,6 +1,7 @@
 //! How much of the equity a bet deserves.
 
-use agent::{Effect, Run, ToolDef, typed};
+use agent::{Effect, Run, ToolDef};
+use futures_util::FutureExt;
 use quant::kelly::{
     BinaryBet, Decision, ExclusiveBet, KellyError, estimation_haircut, ruin_probability,
     size_assets, size_continuous, size_exclusive, size_sample,
@@ -10,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::{Failure, schema};
 
-use crate::answer::representable;
 use crate::choice::{Choice, word};
 use crate::refusals::{Fields, of_kelly};
+use crate::stored::{Answered, Dataset, Named, TakesSeries, answered_at_once};
 use crate::{Quant, SizingLimits};
 
 mod sized;
@@ -29,16 +30,17 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,
-    output: schema::output_of::<KellySize>,
-    run: Run::Inline(|quant, args, _| {
-        typed(args, |params| representable(calculate_kelly(&quant.limits(), &params)))
+    output: schema::output_of::<Answered<KellySize>>,
+    run: Run::Waits(|quant, args, _| {
+        let run = |quant: &Quant, params: &Params| calculate_kelly(&quant.limits(), params);
+        answered_at_once(quant, args, run).boxed()
     }),
 };
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// What is known; without it binary. Continuous is one asset held long, assets several either way.
+    /// Without it binary. Continuous is one asset held long, assets several either way.
     method: Option<Method>,
     /// For binary.
     #[schemars(range(min = 0.0, max = 1.0), extend("examples" = [0.6]))]
@@ -60,6 +62,8 @@ struct Params {
     /// For sample: simple returns per unit staked.
     #[schemars(length(max = 2_000), extend("examples" = [[0.3, -0.2, 0.1, -0.15]]))]
     returns: Option<Vec<f64>>,
+    /// Instead of returns.
+    dataset: Option<Dataset>,
     /// For continuous and assets: mean return over the risk-free rate, per period.
     #[schemars(length(max = 50), extend("examples" = [[0.001]]))]
     mean_excess: Option<Vec<f64>>,
@@ -364,6 +368,27 @@ fn assumptions(method: Method) -> Vec<String> {
 impl From<&Bet> for ExclusiveBet {
     fn from(bet: &Bet) -> Self {
         Self { win_probability: bet.win_probability, win_return: bet.win_return }
+    }
+}
+
+// === impl Params ===
+
+impl TakesSeries for Params {
+    fn dataset(&self) -> Option<&Dataset> {
+        self.dataset.as_ref()
+    }
+
+    fn places(&self) -> Vec<(&'static str, bool)> {
+        vec![("returns", self.returns.is_some())]
+    }
+
+    fn must_be_given(&self) -> bool {
+        false
+    }
+
+    fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
+        self.returns = Some(named.one::<Self>("returns")?);
+        Ok(())
     }
 }
 

@@ -271,7 +271,7 @@ fn calculate_var(
 
 /// The losses of the sample, and where the tail begins by the method that was asked for.
 fn picture(params: &Params, held: &Held, tail: &Measured) -> Result<Plot, Failure> {
-    let (count, level) = (held.returns.len(), params.confidence * 100.0);
+    let (count, level) = (held.returns.len(), (params.confidence * 1e6).round() / 1e4);
     let method = word(params.method);
     let title = format!("Losses of {count} periods, VaR and ES at {level} % by {method}");
     let title = Dataset::after(params.dataset.as_ref(), &title);

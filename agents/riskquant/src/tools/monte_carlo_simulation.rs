@@ -32,7 +32,7 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     description: "Simulates one asset or correlated holdings, bought and held: Brownian paths, \
                   or for one asset jumps, a moving variance, or blocks of its own returns. Drift \
                   and volatility are per year and continuously compounded (0.5 is 50 %); losses \
-                  are positive. Figures have standard errors. It knows no fees.",
+                  are positive. It knows no fees.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,

@@ -28,8 +28,8 @@ pub(super) const TOOL: ToolDef<Quant> = ToolDef {
     name: "performance_report",
     title: "Performance report",
     description: "Judges simple returns of a strategy or account: growth, volatility, ratios, \
-                  drawdowns, tail, benchmark, and whether the Sharpe ratio is luck, given the \
-                  strategies tried. Drawdowns and losses are positive fractions.",
+                  drawdowns, tail, benchmark, and whether the Sharpe ratio is luck. Drawdowns \
+                  and losses are positive fractions.",
     effect: Effect::Reads,
     open_world: false,
     input: schema::input_of::<Params>,

@@ -173,6 +173,7 @@ fn combinations(tool: &str) -> Vec<(Value, &'static [&'static str])> {
             (json!({}), &["win_probability", "win_return", "loss_return", "kelly_fraction"]),
             (json!({"method": "exclusive"}), &["bets"]),
             (json!({"method": "sample"}), &["returns"]),
+            (json!({"method": "sample", "dataset": "mine"}), &[]),
             (json!({"method": "continuous"}), &["mean_excess", "covariance", "standard_error"]),
         ],
         "calculate_var" => vec![

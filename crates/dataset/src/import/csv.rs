@@ -1,9 +1,12 @@
-//! Rows of text with a header.
+//! Rows of text with a header, gzipped or not.
+
+use std::io::Read;
 
 use csv::{ReaderBuilder, StringRecord};
+use flate2::read::MultiGzDecoder;
 
 use super::draft::layout;
-use super::{Import, Opened, number};
+use super::{Import, Opened, UNPACKED_BYTES_MAX, number};
 use crate::table::Draft;
 use crate::time::{EXAMPLE, time_of_text};
 use crate::{DatasetError, Mistake};
@@ -14,7 +17,12 @@ pub(super) fn read(
     draft: &mut Option<Draft>,
 ) -> Result<(), DatasetError> {
     let file = opened.name.as_str();
-    let mut reader = ReaderBuilder::new().from_reader(opened.bytes.as_slice());
+    let unpacked = match opened.bytes.starts_with(&[0x1f, 0x8b]) {
+        true => Some(unpack(file, &opened.bytes)?),
+        false => None,
+    };
+    let text = unpacked.as_deref().unwrap_or(&opened.bytes);
+    let mut reader = ReaderBuilder::new().from_reader(text);
     let header = reader.headers().map_err(|error| unreadable(file, 0, &error))?;
     let header: Vec<String> = header.iter().map(str::to_owned).collect();
     let layout = layout(file, &header, of, draft)?;
@@ -39,6 +47,19 @@ pub(super) fn read(
         }
         draft.push(row, time, &values)?;
     }
+}
+
+fn unpack(file: &str, bytes: &[u8]) -> Result<Vec<u8>, DatasetError> {
+    let wrong = |value: &str, rule: &str| {
+        DatasetError::from(Mistake::new("gzip", value, rule, "prices.csv.gz").in_file(file))
+    };
+    let mut text = Vec::new();
+    let read = MultiGzDecoder::new(bytes).take(UNPACKED_BYTES_MAX + 1).read_to_end(&mut text);
+    read.map_err(|error| wrong(&error.to_string(), "must be a whole gzip file"))?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > UNPACKED_BYTES_MAX {
+        return Err(wrong("larger", &format!("must hold at most {UNPACKED_BYTES_MAX} bytes")));
+    }
+    Ok(text)
 }
 
 pub(super) fn unreadable(file: &str, row: u64, error: &csv::Error) -> DatasetError {

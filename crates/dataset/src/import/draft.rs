@@ -5,7 +5,17 @@ use crate::table::Draft;
 use crate::{Column, DatasetError, Kind, Mistake};
 
 /// What the column of times may be called.
-const TIMES: [&str; 6] = ["time", "timestamp", "date", "datetime", "open_time", "ts"];
+const TIMES: [&str; 9] = [
+    "time",
+    "timestamp",
+    "date",
+    "datetime",
+    "open_time",
+    "ts",
+    "open_time_ms",
+    "timestamp_ms",
+    "unix",
+];
 
 /// Where a file has what is taken.
 pub(super) struct Layout {

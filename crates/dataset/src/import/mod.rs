@@ -18,7 +18,7 @@ use crate::{DatasetError, Kind, Mistake, Source, Table};
 const SOURCE_BYTES_MAX: u64 = 256 << 20;
 
 /// The most bytes of what is packed in one.
-const UNPACKED_BYTES_MAX: u64 = 1 << 30;
+const UNPACKED_BYTES_MAX: u64 = 512 << 20;
 
 /// The most files that make one dataset.
 const FILES_MAX: usize = 1_000;
@@ -26,7 +26,7 @@ const FILES_MAX: usize = 1_000;
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Rows of text with a header, one column of which is the time.
+    /// Rows of text with a header, one column of which is the time; gzipped or not.
     Csv,
     /// Apache Parquet, uncompressed or with snappy, gzip or zstd.
     Parquet,
@@ -128,6 +128,9 @@ fn check_options(of: &Import, format: Format) -> Result<(), DatasetError> {
 }
 
 fn by_ending(name: &str) -> Result<Format, DatasetError> {
+    if name.to_ascii_lowercase().ends_with(".csv.gz") {
+        return Ok(Format::Csv);
+    }
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     match ending.to_ascii_lowercase().as_str() {
         "csv" => Ok(Format::Csv),
@@ -135,7 +138,7 @@ fn by_ending(name: &str) -> Result<Format, DatasetError> {
         "zip" => Ok(Format::Binance),
         "gz" => Ok(Format::Capture),
         _ => {
-            let rule = "must end in .csv, .parquet, .zip or .gz, or say --format";
+            let rule = "must end in .csv, .csv.gz, .parquet, .zip or .gz, or say --format";
             Err(Mistake::new("file", "of an unknown kind", rule, "--format csv")
                 .in_file(name)
                 .into())
@@ -163,8 +166,12 @@ impl Opened {
         }
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(io)?;
-        file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > SOURCE_BYTES_MAX {
+        if meta.len() <= SOURCE_BYTES_MAX {
+            file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
+        }
+        // It may have grown since.
+        let length = meta.len().max(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if length > SOURCE_BYTES_MAX {
             let rule = format!("must have at most {SOURCE_BYTES_MAX} bytes: split it");
             return Err(wrong("larger", &rule));
         }

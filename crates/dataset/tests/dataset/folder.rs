@@ -89,3 +89,16 @@ fn links_folders_and_strangers_in_the_folder_are_refused() {
     // A link is taken, too: nothing is written through it.
     assert!(store.put(&name("link"), two_days(&place)).is_err());
 }
+
+#[test]
+fn a_full_folder_takes_no_more() {
+    let place = Place::new();
+    let store = Store::new(place.path("d"));
+    fs::create_dir(store.dir()).unwrap();
+    for at in 0..dataset::DATASETS_MAX {
+        fs::write(store.dir().join(format!("d{at}.dataset")), "").unwrap();
+    }
+    let message = store.put(&name("one_more"), two_days(&place)).unwrap_err().to_string();
+    assert!(message.contains("`datasets` is 1000 but must be fewer than 1000"), "{message}");
+    assert_eq!(fs::read_dir(store.dir()).unwrap().count(), dataset::DATASETS_MAX);
+}

@@ -98,6 +98,17 @@ fn what_is_wrong_in_a_csv_is_named_with_its_place() {
 }
 
 #[test]
+fn a_gzipped_csv_is_read_and_a_cut_one_refused() {
+    let place = Place::new();
+    let text = "open_time_ms,close\n1704067200000,1\n1704070800000,2\n";
+    let zipped = captures::zipped(text);
+    let table = imported(&plain(place.file("a.csv.gz", &zipped))).table;
+    assert_eq!(table.series("close").unwrap(), [1.0, 2.0]);
+    let cut = place.refused(&plain(place.file("b.csv.gz", &zipped[..zipped.len() - 12])));
+    assert!(cut.contains("b.csv.gz: `gzip` is ") && cut.contains("must be a whole gzip"), "{cut}");
+}
+
+#[test]
 fn files_of_one_dataset_follow_each_other_with_the_same_columns() {
     let place = Place::new();
     let first = place.file("1.csv", "time,close\n2024-01-01,1\n");
@@ -135,14 +146,41 @@ fn what_is_no_file_to_import_is_refused() {
         let message = place.refused(&plain(place.path(name)));
         assert!(message.contains(expect), "{message}");
     }
+    let large = fs::File::create(place.path("large.csv")).unwrap();
+    large.set_len((256 << 20) + 1).unwrap();
+    let message = place.refused(&plain(place.path("large.csv")));
+    assert!(
+        message.contains("`file` is larger but must have at most 268435456 bytes"),
+        "{message}"
+    );
     let unknown = place.file("a.txt", "x");
     assert_eq!(
         place.refused(&plain(unknown)),
-        "a.txt: `file` is of an unknown kind but must end in .csv, .parquet, .zip or .gz, or say \
-         --format, for example --format csv"
+        "a.txt: `file` is of an unknown kind but must end in .csv, .csv.gz, .parquet, .zip or .gz, or \
+         say --format, for example --format csv"
     );
     let of = Import { interval_ms: Some(60_000), ..plain(file) };
     assert!(
         place.refused(&of).contains("`interval` is given but is for captures only; leave it out")
     );
+}
+
+/// As many numbers as a call may hold, and one row more.
+#[test]
+fn a_dataset_has_so_many_rows_and_no_more() {
+    use std::fmt::Write;
+
+    let place = Place::new();
+    let columns: Vec<String> = (0..512).map(|at| format!("c{at}")).collect();
+    let mut text = format!("time,{}\n", columns.join(","));
+    let row = ",1".repeat(512);
+    let rows = (64 << 20) / (513 * 8);
+    for at in 0..=rows {
+        writeln!(text, "{}{row}", 1_704_067_200 + at).unwrap();
+    }
+    let of = Import { values: Some(Kind::Price), ..plain(place.file("wide.csv", text)) };
+    let message = place.refused(&of);
+    let expect =
+        "wide.csv: row 16353: `rows` is 16353 but must be at most 4000000, and 67108864 bytes";
+    assert!(message.starts_with(expect), "{message}");
 }
