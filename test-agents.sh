@@ -5,7 +5,10 @@
 #   ./test-agents.sh --quick [--coordinator URL] [--state DIR]
 #                                                     health and one call an agent, on a running fleet
 #   ./test-agents.sh --benchmark [WHAT] [OPTION..]    measures against floors, and fails when a target
-#                                                     is missed; see docs/BENCHMARKS.md
+#                                                     is missed; see docs/BENCHMARKS.md. WHAT may be
+#                                                     quant, which is compared with libraries for Python
+#                                                     that are installed once, or accuracy, which writes
+#                                                     docs/ACCURACY.md
 #   ./test-agents.sh --chaos [--seeds N] [OPTION..]   loses answers, kills and freezes programs, and fails when an
 #                                                     order is lost or doubled; writes docs/RELIABILITY.md (the full
 #                                                     size, 50 seeds, takes about 20 minutes), or only a table
@@ -150,6 +153,20 @@ quick() {
   finish
 }
 
+# Finds the Python with the libraries that quant is compared with, or installs it, outside of the tree.
+peers() {
+  local wanted=crates/bench/peers/requirements.txt home=${XDG_CACHE_HOME:-$HOME/.cache}/bot4/peers
+  python=$home/bin/python
+  # The list is copied there last: an installation that was cut off is begun again.
+  ! cmp -s "$wanted" "$home/requirements.txt" || return 0
+  say "installing what quant is compared with into $home (once, about 1.4 GB)"
+  rm -rf "$home"
+  mkdir -p "$(dirname "$home")"
+  python3 -m venv "$home" && "$home/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" ||
+    die "the libraries that quant is compared with could not be installed: is there a network?"
+  cp "$wanted" "$home/requirements.txt"
+}
+
 # Runs the campaigns of faults; a page about one of them alone would be no page about all.
 chaos() {
   local seeds=(--seeds 50) page=(--write docs/RELIABILITY.md) option
@@ -174,16 +191,22 @@ main() {
       local what=all
       case ${1:-} in [a-z]*) what=$1; shift ;; esac
       case $what in
-        all | mcp | process)
+        all | mcp | process | quant)
           # The programs that are measured stand beside the one that measures.
           cargo build --release --locked --quiet -p bench -p cli -p coordinator -p riskquant
           ;;
       esac
-      exec cargo run --release --locked --quiet -p bench -- "$what" --check "$@"
+      local python
+      case $what in
+        quant) peers; set -- --check --python "$python" "$@" ;;
+        accuracy) peers; set -- --python "$python" --write docs/ACCURACY.md "$@" ;;
+        *) set -- --check "$@" ;;
+      esac
+      exec cargo run --release --locked --quiet -p bench -- "$what" "$@"
       ;;
     --chaos) shift; need; chaos "$@" ;;
     --compose) shift; exec bash deploy/test-compose.sh "$@" ;;
-    -h | --help) sed -n '2,15p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
+    -h | --help) sed -n '2,18p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;
     *) die "unknown option $1; see --help" ;;
   esac
 }

@@ -8,11 +8,19 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::Error;
+
 /// Batches that are measured.
 const BATCHES: usize = 60;
 
 /// Calls in one.
 const CALLS: u32 = 1_000;
+
+/// Processor time after which nothing is run again.
+const ENOUGH: Duration = Duration::from_millis(400);
+
+/// The most runs.
+const RUNS_MAX: u32 = 50;
 
 /// Nanoseconds of processor time that a call costs, in the batch that cost least.
 pub(crate) fn least_ns(mut call: impl FnMut()) -> f64 {
@@ -22,6 +30,20 @@ pub(crate) fn least_ns(mut call: impl FnMut()) -> f64 {
         spent().saturating_sub(before).as_secs_f64() * 1e9 / f64::from(CALLS)
     };
     std::iter::repeat_with(batch).take(BATCHES).fold(f64::INFINITY, f64::min)
+}
+
+/// Milliseconds of processor time of the run that took least: runs until this thread had
+/// [`ENOUGH`], twice at least. `crates/bench/peers/speed.py` counts alike.
+pub(crate) fn least_ms(mut run: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
+    let begin = spent();
+    let (mut least, mut runs) = (f64::INFINITY, 0);
+    while runs < 2 || (spent().saturating_sub(begin) < ENOUGH && runs < RUNS_MAX) {
+        let before = spent();
+        run()?;
+        least = least.min(spent().saturating_sub(before).as_secs_f64() * 1e3);
+        runs += 1;
+    }
+    Ok(least)
 }
 
 /// The processor time that this thread has had.

@@ -12,11 +12,13 @@ mod house;
 mod mcp;
 mod orders;
 mod process;
+mod quant;
 mod report;
 mod row;
 mod up;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -41,7 +43,24 @@ enum What {
     Orders(Rounds),
     /// The way of an order: its bytes, the books, the venue, the agent.
     Exchange(Rounds),
-    /// Everything, in one table.
+    /// The mathematics of risk beside the libraries for Python, in the same run.
+    Quant {
+        #[command(flatten)]
+        rounds: Rounds,
+        /// The interpreter of an environment with `crates/bench/peers/requirements.txt`.
+        #[arg(long)]
+        python: PathBuf,
+    },
+    /// Every quantity of risk beside those of the libraries for Python, as a page.
+    Accuracy {
+        /// The interpreter of an environment with `crates/bench/peers/requirements.txt`.
+        #[arg(long)]
+        python: PathBuf,
+        /// Where the page goes.
+        #[arg(long)]
+        write: PathBuf,
+    },
+    /// Everything that needs no Python, in one table.
     All(Rounds),
     /// The other process of a benchmark.
     #[command(hide = true)]
@@ -84,8 +103,12 @@ fn main() -> ExitCode {
         What::Mcp(options) => measure(mcp::benchmark, &options),
         What::Process(options) => measure(up::benchmark, &options),
         What::Orders(options) => measure(orders::benchmark, &options),
-        What::Exchange(options) => measure_all(&exchange::ALL, &options),
-        What::All(options) => measure_all(&[&ALL[..], &exchange::ALL].concat(), &options),
+        What::Exchange(options) => measure_all(exchange::ALL, &options),
+        What::Quant { rounds, python } => {
+            quant::all(&python).and_then(|all| measure_all(all, &rounds))
+        }
+        What::Accuracy { python, write } => quant::accuracy(&python, &write),
+        What::All(options) => measure_all(ALL.into_iter().chain(exchange::ALL), &options),
         What::Serve { role, place } => serve(&role, &place).map(|()| true),
     };
     match ended {
@@ -108,7 +131,10 @@ fn measure(make: Make, options: &Rounds) -> Result<bool, Error> {
 }
 
 /// Runs benchmarks one after another and prints them together; `--only` may leave some out.
-fn measure_all(all: &[Make], options: &Rounds) -> Result<bool, Error> {
+fn measure_all(
+    all: impl IntoIterator<Item = impl FnOnce() -> Result<row::Benchmark, Error>>,
+    options: &Rounds,
+) -> Result<bool, Error> {
     let (mut reports, only) = (Vec::new(), options.only.as_deref());
     for make in all {
         let benchmark = make()?;

@@ -13,6 +13,8 @@ mod tap;
 
 use crate::Make;
 
+pub(crate) use gate::benchmark as gate;
+
 /// The benchmarks, from the smallest part to the whole.
 pub(crate) const ALL: [Make; 7] = [
     signing::benchmark,

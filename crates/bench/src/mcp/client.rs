@@ -25,7 +25,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         let params = json!({
             "name": place.tool,
-            "arguments": { "win_probability": 0.6, "win_return": 1.0, "loss_return": -1.0 },
+            "arguments": place.arguments,
             "_meta": {
                 "io.modelcontextprotocol/protocolVersion": VERSION,
                 "io.modelcontextprotocol/clientCapabilities": {},
@@ -34,7 +34,7 @@ impl Connection {
         });
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
         let body = body.to_string();
-        let Place { address, token, tool } = place;
+        let Place { address, token, tool, arguments: _ } = place;
         let head = format!(
             "POST /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
              content-type: application/json\r\naccept: application/json, text/event-stream\r\n\

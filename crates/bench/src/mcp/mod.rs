@@ -6,6 +6,7 @@ mod floor;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Redis, free_port};
 use tokio::time::Instant;
@@ -33,12 +34,13 @@ const SPAN: Duration = Duration::from_millis(500);
 /// How long the coordinator may take to list the tool.
 const LISTED_MAX: Duration = Duration::from_secs(20);
 
-/// A server to call: where, by whom, and which tool.
+/// A server to call: where, by whom, which tool, and with what.
 #[derive(Debug, Clone)]
 struct Place {
     address: String,
     token: String,
     tool: &'static str,
+    arguments: Value,
 }
 
 /// Redis, coordinator and agent as a person runs them.
@@ -51,19 +53,49 @@ struct Fleet {
     _state: TempDir,
 }
 
-/// The rows, with a fleet of their own.
+/// How many returns a tail is asked of.
+const RETURNS: u32 = 1_000;
+
+/// A small call, with a fleet of its own.
 pub(crate) fn benchmark() -> Result<Benchmark, Error> {
-    let fleet = Rc::new(Fleet::start()?);
+    let arguments = json!({ "win_probability": 0.6, "win_return": 1.0, "loss_return": -1.0 });
+    let fleet = Fleet::start("riskquant_calculate_kelly", arguments)?;
+    let what = "riskquant_calculate_kelly by tools/call: coordinator, Redis, agent";
+    let rows = rows(fleet, ("fleet", what));
+    let bound = Bound::FloorTimesAtMost(1.5);
+    let targets = vec![Target { row: "fleet", figure: "p50_us", bound }];
+    Ok(Benchmark { name: "mcp", rows, targets })
+}
+
+/// A call with its data in it, with a fleet of its own.
+pub(crate) fn tail_benchmark() -> Result<Benchmark, Error> {
+    // Within a percent of zero, without a pattern that a tail would see.
+    let at = |i: u32| (f64::from(i * 7_919 % 2_003) - 1_001.0) / 1e5;
+    let returns: Vec<f64> = (0..RETURNS).map(at).collect();
+    let arguments = json!({
+        "returns": returns, "confidence": 0.99, "horizon": 1, "method": "historical",
+    });
+    let fleet = Fleet::start("riskquant_calculate_var", arguments)?;
+    let what =
+        "riskquant_calculate_var with 1,000 returns by tools/call: coordinator, Redis, agent";
+    let rows = rows(fleet, ("calculate_var", what));
+    let bound = Bound::AtMost(1_000.0);
+    let targets = vec![Target { row: "calculate_var", figure: "p50_us", bound }];
+    Ok(Benchmark { name: "tail by mcp", rows, targets })
+}
+
+fn rows(fleet: Fleet, (name, what): (&'static str, &'static str)) -> Vec<Row> {
+    let fleet = Rc::new(fleet);
     let of_floor = Rc::clone(&fleet);
-    let rows = vec![
+    vec![
         Row {
             name: "floor",
             what: "a bare rmcp server that gives the same answer at once, plus an echo over the bus",
             measure: Box::new(move || of_floor.floor()),
         },
         Row {
-            name: "fleet",
-            what: "riskquant_calculate_kelly by tools/call: coordinator, Redis, agent",
+            name,
+            what,
             measure: Box::new(move || {
                 let mut figures = drive(&fleet.place)?;
                 // Once more under the name of the other sum, for the ratio to it.
@@ -72,10 +104,7 @@ pub(crate) fn benchmark() -> Result<Benchmark, Error> {
                 Ok(figures)
             }),
         },
-    ];
-    let bound = Bound::FloorTimesAtMost(1.5);
-    let targets = vec![Target { row: "fleet", figure: "p50_us", bound }];
-    Ok(Benchmark { name: "mcp", rows, targets })
+    ]
 }
 
 /// Calls one by one, then on many connections.
@@ -115,7 +144,7 @@ fn drive(place: &Place) -> Result<Figures, Error> {
 // === impl Fleet ===
 
 impl Fleet {
-    fn start() -> Result<Self, Error> {
+    fn start(tool: &'static str, arguments: Value) -> Result<Self, Error> {
         let (redis, state) = (Redis::start(&[]), TempDir::new()?);
         let here = || format!("127.0.0.1:{}", free_port());
         let (url, of_agent, address) = (redis.url(), here(), here());
@@ -126,7 +155,7 @@ impl Fleet {
         let mut coordinator = Program::start("coordinator", &words(&address))?;
         coordinator.wait_until_ready(&address)?;
         let token = token(state.path())?;
-        let place = Place { address, token, tool: "riskquant_calculate_kelly" };
+        let place = Place { address, token, tool, arguments };
         let start = Instant::now();
         let result = loop {
             match Connection::open(&place)?.call() {
@@ -143,7 +172,7 @@ impl Fleet {
         let address = format!("127.0.0.1:{}", free_port());
         let bare = {
             let _server = Responder::start("mcp", &format!("{address} {}", self.result))?;
-            drive(&Place { address, token: self.place.token.clone(), tool: "echo" })?
+            drive(&Place { address, tool: "echo", ..self.place.clone() })?
         };
         let of = |figures: &Figures| figures.get("p50_us").copied().unwrap_or(f64::NAN);
         let bus = of(&measure_ours(&self.redis.url())?);
