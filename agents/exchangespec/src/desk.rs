@@ -20,7 +20,7 @@ use domain::{Asset, ClientOrderId, Clock, Fill, Symbol, Timestamp};
 use journal::{Journal, JournalError, News, Sender};
 use ledger::DayBook;
 use orders::{Applied, Order, OrderEvent, OrderState};
-use risk::{Market, RiskModel};
+use risk::Market;
 use serde_json::value::to_raw_value;
 use telemetry::Metrics;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
@@ -34,6 +34,7 @@ use crate::latency::Latency;
 use crate::lease::Lease;
 use crate::reconcile::Reconciled;
 use crate::recording::Recording;
+use crate::risk_model::Made;
 use crate::views::{FillView, OrderView};
 
 /// How often a write whose outcome is unknown is made again; it is the same write.
@@ -54,7 +55,7 @@ pub(crate) struct Desk {
     pub(crate) metrics: Metrics,
     pub(crate) live: Arc<LiveLimits>,
     guard: StdMutex<Guard>,
-    model: StdMutex<Option<Arc<RiskModel>>>,
+    model: StdMutex<Option<Arc<Made>>>,
     /// What the account is valued in.
     pub(crate) quote: Asset,
     /// How long orders took from the call to the venue's answer.
@@ -167,11 +168,11 @@ impl Desk {
     }
 
     /// The latest model of what the account may lose.
-    pub(crate) fn model(&self) -> Option<Arc<RiskModel>> {
+    pub(crate) fn model(&self) -> Option<Arc<Made>> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_model(&self, model: RiskModel) -> Arc<RiskModel> {
+    pub(crate) fn set_model(&self, model: Made) -> Arc<Made> {
         let model = Arc::new(model);
         *self.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&model));
         model

@@ -339,8 +339,8 @@ impl Desk {
             check_filters(order, &situation.listed, situation.market())?;
         }
         let model = situation.model.as_ref();
-        let portfolio =
-            model.and_then(|model| books.portfolio(model, &situation.prices, replaced.as_ref()));
+        let portfolio = model
+            .and_then(|made| books.portfolio(&made.model, &situation.prices, replaced.as_ref()));
         if cancel.is_cancelled() {
             return Err(given_up());
         }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use agent::LimitSet;
 use domain::{Amount, Asset, ClientOrderId, Decimal, Instrument, Timestamp};
-use risk::{Breaker, Context, Exposure, Halt, Market, PortfolioRisk, RiskModel, Standing};
+use risk::{Breaker, Context, Exposure, Halt, Market, PortfolioRisk, Standing};
 
 use crate::books::{Books, Prices};
 use crate::desk::Desk;
+use crate::risk_model::Made;
 
 /// An account as it stands before an order.
 pub(crate) struct Situation {
@@ -21,7 +22,7 @@ pub(crate) struct Situation {
     pub(crate) limits: Arc<LimitSet>,
     limits_age_ms: u64,
     /// Only where a limit needs one.
-    pub(crate) model: Option<Arc<RiskModel>>,
+    pub(crate) model: Option<Arc<Made>>,
 }
 
 // === impl Situation ===

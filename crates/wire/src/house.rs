@@ -295,7 +295,7 @@ pub struct EffectView {
 pub struct CorrelationView {
     /// The other symbol.
     pub symbol: String,
-    /// The correlation of hourly returns, -1 to 1.
+    /// The correlation of returns, -1 to 1.
     pub correlation: AmountText,
 }
 
@@ -304,6 +304,8 @@ pub struct CorrelationView {
 pub struct ModelView {
     /// When it was made.
     pub as_of: TimeText,
+    /// Over what its returns are: hours, or minutes where the market is too young.
+    pub returns_over: &'static str,
     /// The confidence of value at risk and shortfall, of one day, by a normal law.
     pub confidence: &'static str,
 }

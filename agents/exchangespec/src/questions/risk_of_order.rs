@@ -9,7 +9,7 @@ use std::sync::Arc;
 use agent::{Effect, Run, ToolDef};
 use domain::{Amount, Decimal, NewOrder, OrderKind, Price, Quantity, Side, Symbol, TimeInForce};
 use futures_util::FutureExt;
-use risk::{Confidence, Context, Limits, Market, Passes, PortfolioRisk, RiskModel};
+use risk::{Confidence, Context, Limits, Market, Passes, PortfolioRisk};
 use serde_json::Value;
 use wire::house::{
     CorrelationView, EffectView, ModelView, OrderAsked, OrderRiskView, OrderSide, RISK_OF_ORDER,
@@ -22,6 +22,7 @@ use crate::Exchange;
 use crate::books::Books;
 use crate::desk::Desk;
 use crate::place::check_filters;
+use crate::risk_model::Made;
 use crate::situation::Situation;
 use crate::tools::listed;
 use crate::{refusals, risk_model};
@@ -64,7 +65,7 @@ async fn risk_of_order(exchange: &Exchange, asked: OrderAsked) -> Result<OrderRi
     let halt = desk.journal.read_halt().await;
     let now = desk.clock.now();
     let portfolio =
-        model.as_ref().ok().map(|model| books.portfolio(model, &situation.prices, None));
+        model.as_ref().ok().map(|made| books.portfolio(&made.model, &situation.prices, None));
     let portfolio = portfolio.flatten();
     let needed = portfolio.as_ref().filter(|_| situation.limits.limits.needs_model());
     let context = situation.context(&desk.quote, &halt, now, needed);
@@ -95,7 +96,11 @@ async fn risk_of_order(exchange: &Exchange, asked: OrderAsked) -> Result<OrderRi
     };
     let closest = portfolio.as_ref().and_then(|portfolio| portfolio.closest(&order.symbol));
     let confidence = situation.limits.limits.var_confidence.share();
-    let view = |model: &Arc<RiskModel>| ModelView { as_of: TimeText(model.as_of()), confidence };
+    let view = |made: &Arc<Made>| ModelView {
+        as_of: TimeText(made.model.as_of()),
+        returns_over: made.returns_over,
+        confidence,
+    };
     let quantity_passing = judged.as_ref().err().and_then(|(_, passing)| *passing);
     Ok(OrderRiskView {
         as_of: TimeText(now),
@@ -162,18 +167,18 @@ fn refusal_view(failure: Failure) -> RefusalView {
 }
 
 /// The account's model, or a new one with the symbol where that one is old or has it not.
-async fn model_of(desk: &Desk, order: &NewOrder) -> Result<Arc<RiskModel>, String> {
+async fn model_of(desk: &Desk, order: &NewOrder) -> Result<Arc<Made>, String> {
     let age_ms_max = desk.limits().limits.risk_model_age_ms_max;
     let known = desk.model();
-    let fits = |model: &&Arc<RiskModel>| {
-        model.age_ms(desk.clock.now()) <= age_ms_max
-            && model.symbols().any(|known| *known == order.symbol)
+    let fits = |made: &&Arc<Made>| {
+        made.model.age_ms(desk.clock.now()) <= age_ms_max
+            && made.model.symbols().any(|known| *known == order.symbol)
     };
-    if let Some(model) = known.as_ref().filter(fits) {
-        return Ok(Arc::clone(model));
+    if let Some(made) = known.as_ref().filter(fits) {
+        return Ok(Arc::clone(made));
     }
     let mut symbols = vec![order.symbol.clone()];
-    symbols.extend(known.iter().flat_map(|model| model.symbols()).cloned());
+    symbols.extend(known.iter().flat_map(|made| made.model.symbols()).cloned());
     risk_model::renew(desk, &symbols).await
 }
 

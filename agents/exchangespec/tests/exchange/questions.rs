@@ -179,8 +179,8 @@ async fn a_sale_of_what_is_held_takes_off_risk_and_the_model_sees_it() {
     let exposure = effect(&risk, "exposure");
     assert!(number(&exposure["after"]) < number(&exposure["before"]), "{risk}");
     match risk["no_model"].as_str() {
-        // The simulated market of a test is younger than the hours that a model needs.
-        Some(why) => assert!(why.contains("hourly returns"), "{why}"),
+        // The simulated market of a test is younger than the minutes that a model needs.
+        Some(why) => assert!(why.contains("are needed"), "{why}"),
         None => {
             let var = effect(&risk, "value_at_risk");
             assert!(number(&var["after"]) < number(&var["before"]), "{risk}");
