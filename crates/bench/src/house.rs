@@ -122,11 +122,12 @@ impl House {
         Ok((Self { client, agent, tool, _dir: dir }, running))
     }
 
-    /// Buys at the market in even turns and sells in odd ones.
+    /// Buys at the market and sells, by turns.
     pub(crate) async fn trade(&self, turn: u32) -> Result<Answered, Error> {
-        // The fee is taken from what was bought, so a little less can be sold; what is left of so
-        // many turns is sold instead of the next purchase.
-        let sells = !turn.is_multiple_of(2) || (turn > 0 && turn.is_multiple_of(LEFT_AFTER));
+        // The fee is taken from what was bought, so a little less can be sold; after so many turns
+        // what is left of them is sold.
+        let at = turn % (LEFT_AFTER + 1);
+        let sells = !at.is_multiple_of(2) || at == LEFT_AFTER;
         let (side, quantity) = if sells { ("sell", "0.00099") } else { ("buy", "0.001") };
         let args = json!({
             "exchange": "paper", "symbol": "BTCUSDT", "side": side, "order_type": "market",
