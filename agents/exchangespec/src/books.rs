@@ -25,8 +25,12 @@ use risk::{Exposure, Market, OrderRate, PortfolioRisk, RiskModel, RoundTrips};
 #[derive(Debug)]
 pub(crate) struct Books {
     pub(crate) instruments: Arc<[Instrument]>,
+    /// Where an instrument stands among them: a venue lists thousands.
+    places: BTreeMap<Symbol, usize>,
     /// What everything is valued in.
     quote: Asset,
+    /// The symbol that values an asset.
+    valued: BTreeMap<Asset, Symbol>,
     totals: BTreeMap<Asset, Amount>,
     positions: Positions,
     /// The day's first equity; `None` until the account could be valued once.
@@ -71,7 +75,25 @@ impl Books {
     pub(crate) fn new(instruments: Arc<[Instrument]>, quote: Asset) -> Self {
         let (totals, positions, open, settled) = Default::default();
         let (day, week, peak, trips, rate) = Default::default();
-        Self { instruments, quote, totals, positions, day, week, peak, trips, rate, open, settled }
+        let place = |(place, listed): (usize, &Instrument)| (listed.symbol.clone(), place);
+        let places = instruments.iter().enumerate().map(place).collect();
+        let valued = instruments.iter().filter(|listed| listed.quote == quote);
+        let valued = valued.map(|listed| (listed.base.clone(), listed.symbol.clone())).collect();
+        Self {
+            instruments,
+            places,
+            quote,
+            valued,
+            totals,
+            positions,
+            day,
+            week,
+            peak,
+            trips,
+            rate,
+            open,
+            settled,
+        }
     }
 
     /// Forgets what losses are measured from: it has changed on record.
@@ -219,7 +241,7 @@ impl Books {
     }
 
     pub(crate) fn instrument(&self, symbol: &Symbol) -> Option<&Instrument> {
-        self.instruments.iter().find(|listed| listed.symbol == *symbol)
+        self.instruments.get(*self.places.get(symbol)?)
     }
 
     pub(crate) const fn positions(&self) -> &Positions {
@@ -269,9 +291,9 @@ impl Books {
     /// What is held of the base asset of each instrument that is paid in the account's quote asset:
     /// an asset that is paid in several is held once.
     pub(crate) fn held(&self) -> BTreeMap<Symbol, Amount> {
-        let valued = self.instruments.iter().filter(|listed| listed.quote == self.quote);
-        let held = valued.map(|i| (i.symbol.clone(), self.total(&i.base)));
-        held.filter(|(_, amount)| *amount != Amount::ZERO).collect()
+        let held = self.totals.iter().filter(|(_, amount)| **amount != Amount::ZERO);
+        held.filter_map(|(asset, amount)| Some((self.valued.get(asset)?.clone(), *amount)))
+            .collect()
     }
 
     /// The symbols without whose price the account cannot be judged.
@@ -297,9 +319,7 @@ impl Books {
             let value = if asset == quote || *amount == Amount::ZERO {
                 *amount
             } else {
-                let listed =
-                    self.instruments.iter().find(|i| i.base == *asset && i.quote == *quote)?;
-                let market = prices.get(&listed.symbol)?;
+                let market = prices.get(self.valued.get(asset)?)?;
                 if market.age_ms(now) > age_ms_max {
                     return None;
                 }

@@ -151,8 +151,9 @@ impl OrderRate {
     /// that went back frees nobody.
     #[must_use]
     pub fn within(&self, now: Timestamp, window: Duration) -> u32 {
-        let recent = self.sent.iter().rev().take_while(|at| now.since(**at) < window).count();
-        u32::try_from(recent).unwrap_or(u32::MAX)
+        // Few are old: those were forgotten when the latest was sent.
+        let old = self.sent.iter().take_while(|at| now.since(**at) >= window).count();
+        u32::try_from(self.sent.len().saturating_sub(old)).unwrap_or(u32::MAX)
     }
 }
 
