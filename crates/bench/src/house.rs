@@ -20,9 +20,6 @@ use crate::Error;
 const KEY: &str = "benchkey00000000000000";
 const SECRET: &str = "asecretofthebenchmarkalone00";
 
-/// Turns of which a whole sale is left: each two leave 0.000009.
-const LEFT_AFTER: u32 = 222;
-
 /// How long an agent may take until it serves.
 const START_MAX: Duration = Duration::from_secs(30);
 
@@ -122,12 +119,15 @@ impl House {
         Ok((Self { client, agent, tool, _dir: dir }, running))
     }
 
+    /// Turns after which nearly nothing is left of what was bought: each two leave 0.000009, and the
+    /// last sells that.
+    pub(crate) const TURNS: u32 = 223;
+
     /// Buys at the market and sells, by turns.
     pub(crate) async fn trade(&self, turn: u32) -> Result<Answered, Error> {
-        // The fee is taken from what was bought, so a little less can be sold; after so many turns
-        // what is left of them is sold.
-        let at = turn % (LEFT_AFTER + 1);
-        let sells = !at.is_multiple_of(2) || at == LEFT_AFTER;
+        // The fee is taken from what was bought, so a little less can be sold.
+        let at = turn % Self::TURNS;
+        let sells = !at.is_multiple_of(2) || at == Self::TURNS - 1;
         let (side, quantity) = if sells { ("sell", "0.00099") } else { ("buy", "0.001") };
         let args = json!({
             "exchange": "paper", "symbol": "BTCUSDT", "side": side, "order_type": "market",

@@ -30,7 +30,7 @@ use crate::row::{Benchmark, Bound, Figures, Row, Target, latency_figures};
 const WARM_UP: u32 = 20;
 
 /// Orders one after another, each timed.
-const ORDERS: u32 = 300;
+const ORDERS: u32 = 2 * House::TURNS - WARM_UP;
 
 /// Bytes of a row that is committed: those of an order's answer.
 const ROW_BYTES: usize = 1_024;
