@@ -38,6 +38,8 @@ const CORRELATION_PLACES: u32 = 6;
 const CORRELATION_ONE: i64 = 1_000_000;
 /// The largest variance of a day: a deviation of ten times the price.
 const VARIANCE_MAX: i64 = 100_000_000_000_000;
+/// Symbols of a model.
+const SYMBOLS_MAX: usize = 100_000;
 
 /// How the returns of the symbols vary together, in a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -268,13 +270,18 @@ impl<'a> PortfolioRisk<'a> {
             let added = hundredths(value).ok_or(ModelError::TooLarge)?;
             *slot = slot.checked_add(added).ok_or(ModelError::TooLarge)?;
         }
+        // No covariance is over 100, which is 10^14 here, and no value over 2^63: so many products
+        // fit, and the sum need not be looked at step by step.
+        if values.len() > SYMBOLS_MAX {
+            return Err(ModelError::TooLarge);
+        }
         let sum = |row: &Vec<i64>| {
-            row.iter().zip(&values).try_fold(0_i128, |sum, (covariance, value)| {
-                sum.checked_add(product(*covariance, *value)?)
-            })
+            let products = row.iter().zip(&values).map(|(covariance, value)| {
+                i128::from(*covariance).wrapping_mul(i128::from(*value))
+            });
+            products.fold(0_i128, i128::wrapping_add)
         };
-        let with_portfolio: Option<Vec<i128>> = model.covariance.iter().map(sum).collect();
-        let with_portfolio = with_portfolio.ok_or(ModelError::TooLarge)?;
+        let with_portfolio: Vec<i128> = model.covariance.iter().map(sum).collect();
         let variance =
             values.iter().zip(&with_portfolio).try_fold(0_i128, |sum, (value, covariance)| {
                 sum.checked_add(covariance.checked_mul(i128::from(*value))?)
