@@ -58,6 +58,7 @@ struct Shared {
     journal: Journal,
     plans: Vec<AccountPlan>,
     live: Arc<LiveLimits>,
+    tooling: Arc<tooling::Record>,
     seats: Mutex<BTreeMap<String, Seat>>,
     /// Without a shared bus: what was asked of each address by this process.
     budgets: Mutex<BTreeMap<String, Arc<LocalBudget>>>,
@@ -120,13 +121,18 @@ pub(crate) async fn open(environment: Environment) -> Result<Opened<Exchange>, O
         journal: journal.clone(),
         seats: Mutex::new(plans.iter().map(|plan| (plan.name.clone(), not_yet())).collect()),
         plans,
+        tooling: Arc::new(tooling::Record {
+            journal: journal.clone(),
+            live: Arc::clone(&live),
+            clock: Arc::clone(&environment.clock),
+        }),
         live,
         budgets: Mutex::default(),
         tasks: TaskTracker::new(),
         environment,
     });
     let stop = CancellationToken::new();
-    let tooling = tooling::guard(&shared.journal, &shared.live, &shared.environment.clock);
+    let tooling = shared.tooling.guard();
     shared.tasks.spawn(Arc::clone(&tooling).follow(stop.clone()));
     shared.tasks.spawn(Arc::clone(&shared.live).follow(stop.clone()));
     let (tried, mut tries) = mpsc::channel(shared.plans.len());
@@ -176,12 +182,8 @@ impl Exchange {
     }
 
     /// The breaker of tools.
-    pub(crate) fn tooling(&self) -> tooling::Record {
-        tooling::Record {
-            journal: self.shared.journal.clone(),
-            live: Arc::clone(&self.shared.live),
-            clock: Arc::clone(&self.shared.environment.clock),
-        }
+    pub(crate) fn tooling(&self) -> &tooling::Record {
+        &self.shared.tooling
     }
 
     /// The record.

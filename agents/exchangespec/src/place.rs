@@ -609,9 +609,8 @@ pub(crate) fn leg_name(command: &CommandId, leg: &str) -> ClientOrderId {
 
 /// A name made from a hash: 128 bits of it are as good as the parts themselves.
 pub(crate) fn hashed_name(prefix: &str, parts: &[&str]) -> ClientOrderId {
-    let digest = ring::digest::digest(&ring::digest::SHA256, parts.join("\0").as_bytes());
-    let hex: String = digest.as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect();
-    format!("{prefix}{hex}").parse().expect("invariant: a short prefix and hex fit")
+    let hash = agent::short_hash(parts.join("\0").as_bytes());
+    format!("{prefix}{hash}").parse().expect("invariant: a short prefix and hex fit")
 }
 
 /// Whether a failure of the journal may go away by itself.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use agent::{LiveLimits, Tooling, ToolingRecord, ToolingState};
+use agent::{LiveLimits, Tooling, ToolingRecord};
 use domain::Clock;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use journal::{Journal, Trip};
 use risk::{Breaker, BreakerKind, BreakerRules, TripCode};
+use wire::house::ToolingView;
 
 /// Tools that no order waits for. What shows an order, a price or an account is none of them.
 const GUARDED: &[&str] = &[
@@ -28,40 +29,34 @@ pub(crate) struct Record {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// Guards this agent's tools.
-pub(crate) fn guard(
-    journal: &Journal,
-    live: &Arc<LiveLimits>,
-    clock: &Arc<dyn Clock>,
-) -> Arc<Tooling> {
-    let (journal, live) = (journal.clone(), Arc::clone(live));
-    let record = Record { journal, live, clock: Arc::clone(clock) };
-    Arc::new(Tooling::new(GUARDED, Arc::new(record), Arc::clone(clock)))
-}
-
 // === impl Record ===
 
 impl Record {
+    /// Guards this agent's tools.
+    pub(crate) fn guard(self: &Arc<Self>) -> Arc<Tooling> {
+        Arc::new(Tooling::new(GUARDED, self.clone(), Arc::clone(&self.clock)))
+    }
+
     /// Trips it for somebody who saw too many failures.
-    pub(crate) async fn trip_by(&self, by: &str, reason: &str) -> Result<ToolingState, String> {
+    pub(crate) async fn trip_by(&self, by: &str, reason: &str) -> Result<ToolingView, String> {
         let (kind, code) = (BreakerKind::Tooling, TripCode::ToolFailures);
         let trip = Trip { kind, code, by, reason };
         let tripped = self.journal.trip_breaker(trip, &self.rules(), self.clock.now()).await;
-        tripped.map(|breaker| self.state_of(&breaker)).map_err(|error| error.to_string())
+        tripped.map(|breaker| self.view(&breaker)).map_err(|error| error.to_string())
     }
 
-    fn state_of(&self, breaker: &Breaker) -> ToolingState {
+    fn view(&self, breaker: &Breaker) -> ToolingView {
         let now = self.clock.now();
-        ToolingState { stops: breaker.stops(now), word: breaker.phase(now).word().to_owned() }
+        ToolingView { stops: breaker.stops(now), state: breaker.phase(now).word().to_owned() }
     }
 }
 
 impl ToolingRecord for Record {
-    fn read(&self) -> BoxFuture<'_, Result<ToolingState, String>> {
-        async { Ok(self.state_of(&self.journal.read_breaker(BreakerKind::Tooling).await)) }.boxed()
+    fn read(&self) -> BoxFuture<'_, Result<ToolingView, String>> {
+        async { Ok(self.view(&self.journal.read_breaker(BreakerKind::Tooling).await)) }.boxed()
     }
 
-    fn trip<'a>(&'a self, reason: &'a str) -> BoxFuture<'a, Result<ToolingState, String>> {
+    fn trip<'a>(&'a self, reason: &'a str) -> BoxFuture<'a, Result<ToolingView, String>> {
         self.trip_by(crate::NAME, reason).boxed()
     }
 

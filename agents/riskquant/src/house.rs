@@ -8,9 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use agent::{
-    Answer, CallContext, Environment, LimitsConfig, OpenError, ToolingRecord, ToolingState,
-};
+use agent::{Answer, CallContext, Environment, LimitsConfig, OpenError, ToolingRecord};
 use bus::{CallOptions, Client};
 use domain::CommandId;
 use futures_util::FutureExt;
@@ -125,28 +123,27 @@ fn known(limits: &LimitsConfig) -> Result<(SizingLimits, BreakerRules), agent::C
     Ok((SizingLimits::from(&limits.limits()?), limits.breaker_rules()?))
 }
 
-fn state_of(answer: Answer) -> Result<ToolingState, String> {
+fn tooling(answer: Answer) -> Result<ToolingView, String> {
     let answer = answer.map_err(|failure| failure.to_string())?;
-    let view: ToolingView = serde_json::from_str(answer.get()).map_err(|e| e.to_string())?;
-    Ok(ToolingState { stops: view.stops, word: view.state })
+    serde_json::from_str(answer.get()).map_err(|error| error.to_string())
 }
 
 impl ToolingRecord for House {
-    fn read(&self) -> BoxFuture<'_, Result<ToolingState, String>> {
+    fn read(&self) -> BoxFuture<'_, Result<ToolingView, String>> {
         async {
             let options = (ANSWER_MAX, Effect::Reads, None);
-            state_of(self.question(house::TOOLING, &Nothing {}, options).await)
+            tooling(self.question(house::TOOLING, &Nothing {}, options).await)
         }
         .boxed()
     }
 
-    fn trip<'a>(&'a self, reason: &'a str) -> BoxFuture<'a, Result<ToolingState, String>> {
+    fn trip<'a>(&'a self, reason: &'a str) -> BoxFuture<'a, Result<ToolingView, String>> {
         async {
             let command = uuid::Uuid::now_v7().simple().to_string().parse();
             let command = command.expect("invariant: an id is a legal command");
             let options = (ANSWER_MAX, Effect::Changes, Some(command));
             let tripped = ToolingTripped { reason: reason.to_owned() };
-            state_of(self.question(house::TRIP_TOOLING, &tripped, options).await)
+            tooling(self.question(house::TRIP_TOOLING, &tripped, options).await)
         }
         .boxed()
     }

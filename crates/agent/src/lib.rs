@@ -44,6 +44,6 @@ pub use process::{Options, health, main, print_metrics};
 pub use running::{Host, Running, StartError, start};
 pub use secret::{Secret, SecretError, load_or_make_token};
 pub use shutdown::ended as shutdown_requested;
-pub use tool::{Answer, Args, CallContext, Run, ToolDef, ToolTable, typed};
-pub use tooling::{Tooling, ToolingRecord, ToolingState};
+pub use tool::{Answer, Args, CallContext, Run, ToolDef, ToolTable, short_hash, typed};
+pub use tooling::{Tooling, ToolingRecord};
 pub use wire::{Effect, Failure};

@@ -49,8 +49,9 @@ pub struct LimitInForce {
     pub value: Option<String>,
     /// What the configuration says.
     pub configured: Option<String>,
-    /// Whether a change holds in the configuration's place, and whether a person made it.
-    pub changed_by_person: Option<bool>,
+    /// Who set what holds in the configuration's place: a `tool` or a `person`; `None` when nobody
+    /// did.
+    pub changed_by: Option<&'static str>,
 }
 
 /// Who wants a change.
@@ -189,7 +190,10 @@ impl LiveLimits {
         let all = limit_values(&set.limits, &set.breaker_rules).into_iter();
         let all = all.map(|(key, value)| LimitInForce {
             key,
-            changed_by_person: record.overrides.get(key).map(|over| over.by_person),
+            changed_by: record.overrides.get(key).map(|over| match over.by_person {
+                true => "person",
+                false => "tool",
+            }),
             configured: configured.get(key).cloned().flatten(),
             value,
         });

@@ -20,7 +20,7 @@ use tracing::Instrument;
 use wire::{AgentName, Code, Failure, InstanceId, ToolName, Traceparent};
 
 use crate::effects::{Effects, When};
-use crate::tool::{Entry, hash};
+use crate::tool::{Entry, short_hash};
 use crate::{Answer, Args, CallContext, Run, ToolTable, Tooling};
 
 /// The tools of one instance with everything around them.
@@ -228,7 +228,7 @@ impl<S> Drop for Counted<'_, S> {
 
 /// Equal for equal arguments, whatever their order and spacing.
 fn args_hash(args: &serde_json::Value) -> String {
-    hash(&serde_json::to_vec(args).expect("invariant: it has only text keys"))
+    short_hash(&serde_json::to_vec(args).expect("invariant: it has only text keys"))
 }
 
 impl<S> fmt::Debug for Shell<S> {

@@ -200,7 +200,7 @@ impl<S> ToolTable<S> {
         let order = defs.iter().map(|def| def.name).collect();
         let listed: Vec<&ToolInfo> = tools.values().map(|entry| &entry.info).collect();
         let text = serde_json::to_vec(&listed).expect("invariant: it has only text keys");
-        Self { tools, order, hash: hash(&text) }
+        Self { tools, order, hash: short_hash(&text) }
     }
 
     /// What `tools.list` says, in the order of the table.
@@ -263,7 +263,8 @@ impl<S> fmt::Debug for ToolTable<S> {
 }
 
 /// A short SHA-256 in hex: enough to see that something changed, or that arguments are the same.
-pub(crate) fn hash(bytes: &[u8]) -> String {
+#[must_use]
+pub fn short_hash(bytes: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, bytes);
     let digits = |byte: &u8| [byte >> 4, byte & 0xf];
     let hex = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap_or_default();

@@ -21,6 +21,7 @@ use risk::{BreakerRules, Outcomes};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use wire::house::ToolingView;
 use wire::{Code, Failure};
 
 use crate::Answer;
@@ -28,22 +29,13 @@ use crate::Answer;
 /// How often the record is read.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// What the record says of the breaker of tools.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolingState {
-    /// Whether it stops tools.
-    pub stops: bool,
-    /// What it is: `closed`, `open`, ...
-    pub word: String,
-}
-
 /// Where the breaker of tools is on record.
 pub trait ToolingRecord: fmt::Debug + Send + Sync {
     /// Reads it; an error when nobody can be asked.
-    fn read(&self) -> BoxFuture<'_, Result<ToolingState, String>>;
+    fn read(&self) -> BoxFuture<'_, Result<ToolingView, String>>;
 
     /// Trips it for too many failures.
-    fn trip<'a>(&'a self, reason: &'a str) -> BoxFuture<'a, Result<ToolingState, String>>;
+    fn trip<'a>(&'a self, reason: &'a str) -> BoxFuture<'a, Result<ToolingView, String>>;
 
     /// When failures are too many.
     fn rules(&self) -> BreakerRules;
@@ -62,7 +54,7 @@ pub struct Tooling {
 #[derive(Debug, Default)]
 struct Known {
     /// What the record said last; before that it stops nothing, since nobody tripped it here.
-    state: Option<ToolingState>,
+    state: Option<ToolingView>,
     outcomes: Outcomes,
     /// A trip that is not on record yet.
     owed: Option<String>,
@@ -116,7 +108,7 @@ impl Tooling {
         let known = self.lock();
         let state = match (&known.owed, &known.state) {
             (Some(_), _) => "open",
-            (None, Some(state)) if state.stops => &state.word,
+            (None, Some(view)) if view.stops => &view.state,
             (None, _) => return None,
         };
         let says = format!(
@@ -168,21 +160,21 @@ mod tests {
     }
 
     impl Record {
-        fn says(&self) -> Result<ToolingState, String> {
+        fn says(&self) -> Result<ToolingView, String> {
             if *self.is_away.lock().unwrap() {
                 return Err("away".to_owned());
             }
             let word = self.state.lock().unwrap().unwrap_or("closed");
-            Ok(ToolingState { stops: word != "closed", word: word.to_owned() })
+            Ok(ToolingView { stops: word != "closed", state: word.to_owned() })
         }
     }
 
     impl ToolingRecord for Record {
-        fn read(&self) -> BoxFuture<'_, Result<ToolingState, String>> {
+        fn read(&self) -> BoxFuture<'_, Result<ToolingView, String>> {
             Box::pin(async { self.says() })
         }
 
-        fn trip<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ToolingState, String>> {
+        fn trip<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<ToolingView, String>> {
             Box::pin(async {
                 if !*self.is_away.lock().unwrap() {
                     *self.state.lock().unwrap() = Some("open");

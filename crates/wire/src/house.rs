@@ -41,7 +41,7 @@ pub struct ToolingTripped {
 }
 
 /// The breaker of tools.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolingView {
     /// Closed, half_open, open, needs_person, missing or unreadable.
     pub state: String,

@@ -48,9 +48,9 @@ async fn limits(
     let shown = all.into_iter().filter(|l| asked.limit.as_deref().is_none_or(|key| l.key == key));
     let view = |limit: agent::LimitInForce| LimitView {
         limit: limit.key.to_owned(),
-        configured: limit.configured.filter(|_| limit.changed_by_person.is_some()),
+        configured: limit.configured.filter(|_| limit.changed_by.is_some()),
         value: limit.value,
-        changed_by: limit.changed_by_person.map(|is| if is { "person" } else { "tool" }),
+        changed_by: limit.changed_by,
     };
     Ok(LimitsView {
         version,

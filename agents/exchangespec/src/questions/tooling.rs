@@ -18,8 +18,7 @@ pub(super) const QUESTION: ToolDef<Exchange> = ToolDef {
     run: Run::Waits(|exchange, args, _| {
         async move {
             let Nothing {} = args.read()?;
-            let state = exchange.tooling().read().await.map_err(Failure::unavailable)?;
-            args.write(&ToolingView { state: state.word, stops: state.stops })
+            args.write(&exchange.tooling().read().await.map_err(Failure::unavailable)?)
         }
         .boxed()
     }),

@@ -19,9 +19,8 @@ pub(super) const QUESTION: ToolDef<Exchange> = ToolDef {
         async move {
             let ToolingTripped { reason } = args.read()?;
             let reason = format!("{}: {reason}", ctx.caller);
-            let state = exchange.tooling().trip_by(ctx.caller.as_str(), &reason).await;
-            let state = state.map_err(Failure::unavailable)?;
-            args.write(&ToolingView { state: state.word, stops: state.stops })
+            let tripped = exchange.tooling().trip_by(ctx.caller.as_str(), &reason).await;
+            args.write(&tripped.map_err(Failure::unavailable)?)
         }
         .boxed()
     }),

@@ -14,7 +14,6 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use ring::digest::{SHA256, digest};
 use serde_json::json;
 use wire::plot::{MIME_TYPE, SVG_BYTES_MAX, URI_PREFIX};
 use wire::{Failure, Plot};
@@ -53,8 +52,8 @@ pub(crate) fn plot(title: &str, svg: Result<String, Undrawn>) -> Result<Plot, Fa
         let message = format!("the numbers cannot be drawn: {why}; leave plot out");
         Failure::refused("NO_PICTURE", message).with("field", json!("plot"))
     })?;
-    let hash = digest(&SHA256, svg.as_bytes());
-    let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = agent::short_hash(svg.as_bytes());
+    let hash = hash.get(..16).unwrap_or(&hash);
     Ok(Plot {
         title: shortened(title, TITLE_CHARS_MAX),
         uri: format!("{URI_PREFIX}{hash}.svg"),

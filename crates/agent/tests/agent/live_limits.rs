@@ -111,8 +111,8 @@ async fn a_change_reaches_others_that_read_the_same_journal() {
     let of = |key| all.iter().find(|limit| limit.key == key).unwrap();
     let lowered = of("max_order_notional");
     assert_eq!(lowered.configured.as_deref(), Some("10000"));
-    assert_eq!(lowered.changed_by_person, Some(false));
-    assert_eq!(of("max_leverage").changed_by_person, None);
+    assert_eq!(lowered.changed_by, Some("tool"));
+    assert_eq!(of("max_leverage").changed_by, None);
 }
 
 #[tokio::test]

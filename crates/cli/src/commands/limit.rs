@@ -53,7 +53,7 @@ async fn show(local: &Local) -> Result<Value, String> {
             .map(|limit| {
                 json!({
                     "limit": limit.key, "value": limit.value, "configured": limit.configured,
-                    "changed_by": limit.changed_by_person.map(|is| if is { "person" } else { "tool" }),
+                    "changed_by": limit.changed_by,
                 })
             })
             .collect();
