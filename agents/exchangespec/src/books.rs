@@ -14,12 +14,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use domain::{
-    Amount, Asset, ClientOrderId, Decimal, Fill, Instrument, Overflow, Price, Side, Symbol,
-    Timestamp,
+    Amount, Asset, ClientOrderId, Decimal, Fill, Instrument, Overflow, Side, Symbol, Timestamp,
 };
 use ledger::{Counted, DayBook, PositionError, Positions};
 use orders::{Order, OrderState};
-use risk::{Exposure, Market, OrderRate, PortfolioRisk, RiskModel, RoundTrips};
+use risk::{Exposure, Market, OrderRate, PortfolioRisk, RiskModel, RoundTrips, Stakes};
 
 /// What the account has.
 #[derive(Debug)]
@@ -44,6 +43,10 @@ pub(crate) struct Books {
     /// When the latest orders were sent.
     pub(crate) rate: OrderRate,
     open: BTreeMap<ClientOrderId, Order>,
+    /// What of totals and open orders is at stake.
+    stakes: Stakes,
+    /// The same as the model saw it last.
+    portfolio: Option<PortfolioRisk>,
     /// The orders that were settled last, the latest at the end.
     settled: VecDeque<Order>,
 }
@@ -75,6 +78,7 @@ impl Books {
     pub(crate) fn new(instruments: Arc<[Instrument]>, quote: Asset) -> Self {
         let (totals, positions, open, settled) = Default::default();
         let (day, week, peak, trips, rate) = Default::default();
+        let (stakes, portfolio) = Default::default();
         let place = |(place, listed): (usize, &Instrument)| (listed.symbol.clone(), place);
         let places = instruments.iter().enumerate().map(place).collect();
         let valued = instruments.iter().filter(|listed| listed.quote == quote);
@@ -92,6 +96,8 @@ impl Books {
             trips,
             rate,
             open,
+            stakes,
+            portfolio,
             settled,
         }
     }
@@ -127,30 +133,35 @@ impl Books {
         DayBook::open(Timestamp::from_unix_nanos(0), highest).loss_share(equity)
     }
 
-    /// What all of it may lose as the model sees it; `None` when it cannot judge something that is
-    /// at stake. An order that is about to be replaced is left out.
-    pub(crate) fn portfolio<'m>(
-        &self,
-        model: &'m RiskModel,
-        prices: &Prices,
+    /// Takes in the present prices of what is at stake.
+    pub(crate) fn mark(&mut self, prices: &Prices) {
+        self.stakes.mark(prices.iter().map(|(symbol, market)| (symbol, market.mid())));
+    }
+
+    /// What all of it may lose as the model sees it, at the prices that were taken in last; `None`
+    /// when it cannot judge something that is at stake. An order that is about to be replaced is left
+    /// out.
+    pub(crate) fn portfolio(
+        &mut self,
+        model: &Arc<RiskModel>,
         replaced: Option<&ClientOrderId>,
-    ) -> Option<PortfolioRisk<'m>> {
-        let stays = |order: &&Order| Some(&order.request().client_order_id) != replaced;
-        let (held, marks) = (self.held(), marks(prices));
-        let at_stake = Exposure::by_symbol(&held, &marks, self.orders().filter(stays)).ok()?;
-        match PortfolioRisk::try_new(model, at_stake) {
-            Ok(portfolio) => Some(portfolio),
-            Err(why) => {
-                tracing::warn!(%why, "the risk model cannot judge what is at stake");
-                None
-            }
-        }
+    ) -> Option<&PortfolioRisk> {
+        let at_stake = self.stakes.at_stake(replaced).ok()?;
+        let kept = self.portfolio.take().filter(|kept| Arc::ptr_eq(kept.model(), model));
+        let brought = match kept {
+            Some(kept) => kept.at(at_stake),
+            None => PortfolioRisk::try_new(Arc::clone(model), at_stake),
+        };
+        self.portfolio = brought
+            .inspect_err(|why| tracing::warn!(%why, "the risk model cannot judge what is at stake"))
+            .ok();
+        self.portfolio.as_ref()
     }
 
     /// Books money that was paid in or taken out.
     pub(crate) fn deposit(&mut self, asset: &Asset, amount: Amount) -> Result<(), Overflow> {
         let total = self.total(asset).try_add(amount)?;
-        self.totals.insert(asset.clone(), total);
+        self.set_total(asset.clone(), total);
         Ok(())
     }
 
@@ -171,13 +182,21 @@ impl Books {
         if counted == Counted::Duplicate {
             return Ok(());
         }
-        self.totals.extend(after);
+        after.into_iter().for_each(|(asset, total)| self.set_total(asset, total));
         let result = self.realised(&fill.symbol).try_sub(before).map_err(|e| e.to_string())?;
         if result == Amount::ZERO {
             return Ok(());
         }
         let trip = self.trips.realised(&fill.client_order_id, result, fill.at);
         trip.map_err(|error| error.to_string())
+    }
+
+    /// An asset that is paid in several is held once: by the symbol that values it.
+    fn set_total(&mut self, asset: Asset, total: Amount) {
+        if let Some(symbol) = self.valued.get(&asset) {
+            self.stakes.hold(symbol, total);
+        }
+        self.totals.insert(asset, total);
     }
 
     fn realised(&self, symbol: &Symbol) -> Amount {
@@ -206,18 +225,24 @@ impl Books {
         let id = order.request().client_order_id.clone();
         if order.is_settled() {
             self.open.remove(&id);
+            self.stakes.drop_order(&order);
             self.settled.retain(|other| other.request().client_order_id != id);
             if self.settled.len() >= SETTLED_MAX {
                 self.settled.pop_front();
             }
             self.settled.push_back(order);
         } else {
-            self.open.insert(id, order);
+            self.keep(order);
         }
     }
 
     /// Keeps an order again that was settled, because more is heard of it.
     pub(crate) fn revive(&mut self, order: Order) {
+        self.keep(order);
+    }
+
+    fn keep(&mut self, order: Order) {
+        self.stakes.put(&order);
         self.open.insert(order.request().client_order_id.clone(), order);
     }
 
@@ -288,21 +313,9 @@ impl Books {
         Ok(locked)
     }
 
-    /// What is held of the base asset of each instrument that is paid in the account's quote asset:
-    /// an asset that is paid in several is held once.
-    pub(crate) fn held(&self) -> BTreeMap<Symbol, Amount> {
-        let held = self.totals.iter().filter(|(_, amount)| **amount != Amount::ZERO);
-        held.filter_map(|(asset, amount)| Some((self.valued.get(asset)?.clone(), *amount)))
-            .collect()
-    }
-
     /// The symbols without whose price the account cannot be judged.
     pub(crate) fn symbols_at_stake(&self) -> Vec<Symbol> {
-        let mut symbols: Vec<Symbol> = self.held().into_keys().collect();
-        symbols.extend(self.orders().map(|order| order.request().symbol.clone()));
-        symbols.sort();
-        symbols.dedup();
-        symbols
+        self.stakes.symbols().cloned().collect()
     }
 
     /// What everything is worth, at mid prices; `None` when something that is held has no price, or
@@ -330,28 +343,20 @@ impl Books {
         Some(equity)
     }
 
-    /// What is at stake, seen from one symbol. Without a price of something else that is at stake,
-    /// only the symbol itself is looked at and `false` says that new exposure cannot be judged.
+    /// What is at stake, seen from one symbol, at the prices that were taken in last. Without a price
+    /// of something else that is at stake, only the symbol itself is looked at and `false` says that
+    /// new exposure cannot be judged.
     ///
     /// An order that is about to be replaced is left out.
     pub(crate) fn exposure(
         &self,
         symbol: &Symbol,
-        prices: &Prices,
         replaced: Option<&ClientOrderId>,
     ) -> (Exposure, bool) {
-        let open = || {
-            let stays = |order: &&Order| Some(&order.request().client_order_id) != replaced;
-            self.orders().filter(stays)
-        };
-        let marks = marks(prices);
-        if let Ok(all) = Exposure::from_books(symbol, &self.held(), &marks, open()) {
-            return (all, true);
+        match self.stakes.exposure(symbol, replaced) {
+            Ok(all) => (all, true),
+            Err(_) => (self.stakes.own_exposure(symbol, replaced).unwrap_or_default(), false),
         }
-        let mut held = self.held();
-        held.retain(|of, _| of == symbol);
-        let own = open().filter(|order| order.request().symbol == *symbol);
-        (Exposure::from_books(symbol, &held, &marks, own).unwrap_or_default(), false)
     }
 }
 
@@ -373,10 +378,6 @@ impl Week {
     pub(crate) fn loss_share(&self, equity: Amount) -> Option<Decimal> {
         self.start.loss_share(equity)
     }
-}
-
-fn marks(prices: &Prices) -> BTreeMap<Symbol, Price> {
-    prices.iter().map(|(symbol, market)| (symbol.clone(), market.mid())).collect()
 }
 
 fn negative(amount: Amount) -> Result<Amount, Overflow> {
@@ -431,7 +432,7 @@ mod tests {
         assert_eq!(books.total(&"BTC".parse().unwrap()), amount("0.02997"));
         books.fill(&fill(2, Side::Sell, "61000", "0.02997", "1.82817")).unwrap();
         assert_eq!(books.total(&"USDT".parse().unwrap()), amount("100026.34183"));
-        assert!(books.held().is_empty());
+        assert_eq!(books.symbols_at_stake(), []);
     }
 
     #[test]
@@ -524,8 +525,8 @@ mod tests {
         let locked = books.locked().unwrap();
         assert_eq!(locked, BTreeMap::from([("USDT".parse().unwrap(), amount("1180"))]));
         assert_eq!(books.symbols_at_stake(), ["BTCUSDT".parse().unwrap()]);
-        let (exposure, complete) =
-            books.exposure(&"BTCUSDT".parse().unwrap(), &prices("60000", 0), None);
+        books.mark(&prices("60000", 0));
+        let (exposure, complete) = books.exposure(&"BTCUSDT".parse().unwrap(), None);
         assert!(complete);
         assert_eq!(exposure.open_buys_value, amount("1180"));
     }

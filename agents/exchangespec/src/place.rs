@@ -339,8 +339,7 @@ impl Desk {
             check_filters(order, &situation.listed, situation.market())?;
         }
         let model = situation.model.as_ref();
-        let portfolio = model
-            .and_then(|made| books.portfolio(&made.model, &situation.prices, replaced.as_ref()));
+        let portfolio = model.and_then(|made| books.portfolio(&made.model, replaced.as_ref()));
         if cancel.is_cancelled() {
             return Err(given_up());
         }
@@ -348,7 +347,7 @@ impl Desk {
         let orders = sent(&wish, cause.command, now);
         let mut approved = None;
         let decision = |halt: &Halt| {
-            let context = situation.context(&self.quote, halt, now, portfolio.as_ref());
+            let context = situation.context(&self.quote, halt, now, portfolio);
             approved = Some(wish.clone().check(&context).map_err(|r| refusals::of_risk(&r))?);
             Ok(orders.clone())
         };

@@ -57,7 +57,7 @@ struct Basis {
 /// A model and what it is made of.
 #[derive(Debug)]
 pub(crate) struct Made {
-    pub(crate) model: RiskModel,
+    pub(crate) model: Arc<RiskModel>,
     /// Over what its returns are: `hours` or `minutes`.
     pub(crate) returns_over: &'static str,
 }
@@ -110,7 +110,7 @@ async fn make(desk: &Desk, symbols: &[Symbol], version: u64) -> Result<Made, Str
             .collect();
         let rows = rows.ok_or("a covariance is no number")?;
         let model = RiskModel::try_new(version, desk.clock.now(), symbols, &rows);
-        let model = model.map_err(|error| error.to_string())?;
+        let model = Arc::new(model.map_err(|error| error.to_string())?);
         return Ok(Made { model, returns_over: basis.word });
     }
     let known = known.join(" and ");

@@ -39,7 +39,7 @@ impl Situation {
         quote: &'a Asset,
         halt: &'a Halt,
         now: Timestamp,
-        portfolio: Option<&'a PortfolioRisk<'a>>,
+        portfolio: Option<&'a PortfolioRisk>,
     ) -> Context<'a> {
         Context {
             limits: &self.limits.limits,
@@ -77,7 +77,8 @@ impl Desk {
             tracing::error!(%error, "the day cannot be opened");
             None
         });
-        let (exposure, complete) = books.exposure(&listed.symbol, &prices, replaced);
+        books.mark(&prices);
+        let (exposure, complete) = books.exposure(&listed.symbol, replaced);
         let equity = equity.filter(|_| complete);
         let (breaker, standing) = (self.breaker().await, self.standing(books, equity));
         let (limits, age) = self.live.latest();

@@ -74,9 +74,9 @@ fn plain_decimal(text: &str, signed: bool) -> Result<Decimal, MoneyError> {
 /// fits only when the coarser mantissa can be stretched to it.
 fn exact_sum(a: Decimal, b: Decimal) -> Result<Decimal, Overflow> {
     let scale = a.scale().max(b.scale());
-    let stretched = |d: Decimal| {
-        let factor = 10i128.checked_pow(scale.saturating_sub(d.scale()))?;
-        d.mantissa().checked_mul(factor)
+    let stretched = |d: Decimal| match scale.saturating_sub(d.scale()) {
+        0 => Some(d.mantissa()),
+        places => d.mantissa().checked_mul(10i128.checked_pow(places)?),
     };
     let sum = if a.is_zero() {
         return Ok(b.normalize());
@@ -85,7 +85,28 @@ fn exact_sum(a: Decimal, b: Decimal) -> Result<Decimal, Overflow> {
     } else {
         stretched(a).zip(stretched(b)).and_then(|(a, b)| a.checked_add(b)).ok_or(Overflow)?
     };
-    Decimal::try_from_i128_with_scale(sum, scale).map(|d| d.normalize()).or(Err(Overflow))
+    exact(sum, scale)
+}
+
+/// The number with these digits, without zeros at the end.
+fn exact(digits: i128, scale: u32) -> Result<Decimal, Overflow> {
+    let Ok(mut short) = i64::try_from(digits) else {
+        return Decimal::try_from_i128_with_scale(digits, scale)
+            .map(|value| value.normalize())
+            .or(Err(Overflow));
+    };
+    // What fits a machine word, as nearly all sums of money do, is trimmed without the library's
+    // division of 96 bits.
+    if scale > Decimal::MAX_SCALE {
+        return Err(Overflow);
+    }
+    let mut scale = if short == 0 { 0 } else { scale };
+    while let Some(coarser) = scale.checked_sub(1)
+        && short % 10 == 0
+    {
+        (short, scale) = (short / 10, coarser);
+    }
+    Ok(Decimal::new(short, scale))
 }
 
 fn negated(mut value: Decimal) -> Decimal {
@@ -131,8 +152,7 @@ impl Price {
         // silence when it runs out of digits. Normalised operands leave no zeros to trim below.
         let mantissa = self.0.mantissa().checked_mul(amount.0.mantissa()).ok_or(Overflow)?;
         let scale = self.0.scale().saturating_add(amount.0.scale());
-        let product = Decimal::try_from_i128_with_scale(mantissa, scale).or(Err(Overflow))?;
-        Ok(Amount(product.normalize()))
+        exact(mantissa, scale).map(Amount)
     }
 }
 
@@ -352,6 +372,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn digits_make_the_number_that_the_library_makes_of_them(
+            digits in prop_oneof![any::<i64>().prop_map(i128::from), any::<i128>()],
+            zeros in 0u32..10,
+            scale in 0u32..40,
+        ) {
+            let digits = digits.checked_mul(10i128.pow(zeros)).unwrap_or(digits);
+            let expected = Decimal::try_from_i128_with_scale(digits, scale).ok();
+            let text = |value: Decimal| value.to_string();
+            let expected = expected.map(|value| text(value.normalize()));
+            prop_assert_eq!(exact(digits, scale).ok().map(text), expected);
+        }
+
         #[test]
         fn text_survives_a_round_trip(units in 1i64..i64::MAX, scale in 0u32..12) {
             let price = Price::try_new(Decimal::new(units, scale)).unwrap();

@@ -33,7 +33,7 @@ pub struct Context<'a> {
     /// What the account has done and suffered lately.
     pub standing: &'a Standing,
     /// What all of it may lose, seen through a risk model; asked for when a limit needs it.
-    pub portfolio: Option<&'a PortfolioRisk<'a>>,
+    pub portfolio: Option<&'a PortfolioRisk>,
 }
 
 /// The best prices of a market.

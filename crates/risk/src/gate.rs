@@ -75,11 +75,11 @@ pub fn check_list(
 
 /// The portfolio after an order has traded whole. What is sold stays counted, which is on the safe
 /// side. Without a model of the symbol there is none; whatever needs one has refused by then.
-fn portfolio_after<'a>(
+fn portfolio_after(
     order: &NewOrder,
     market: &Market,
-    ctx: &Context<'a>,
-) -> Result<Option<PortfolioRisk<'a>>, Refusal> {
+    ctx: &Context<'_>,
+) -> Result<Option<PortfolioRisk>, Refusal> {
     let (Some(portfolio), Side::Buy) = (ctx.portfolio, order.side) else { return Ok(None) };
     let value = value_price(order, market).notional(order.quantity);
     let value: Amount = value.or(Err(Refusal::Unrepresentable))?;

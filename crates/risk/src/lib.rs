@@ -33,6 +33,7 @@ mod limits;
 mod model;
 mod refusal;
 mod rules;
+mod stakes;
 mod tightness;
 
 pub use approved::Approved;
@@ -42,11 +43,12 @@ pub use breaker::{
 };
 pub use conduct::{LossStreak, OrderRate, RoundTrips, Standing};
 pub use context::{Context, Market, MarketError};
-pub use exposure::{Exposure, ExposureError};
+pub use exposure::Exposure;
 pub use gate::{check, check_list};
 pub use halt::Halt;
 pub use limits::{DayLossLevel, LimitError, Limits};
 pub use model::{Confidence, ModelError, PortfolioRisk, RiskModel};
 pub use refusal::{Bet, Passes, Refusal};
 pub use rules::{RULES, Rule, limit_values};
+pub use stakes::{ExposureError, Stakes};
 pub use tightness::Tightness;

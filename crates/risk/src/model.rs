@@ -9,7 +9,8 @@
 //! choose the limit accordingly.
 //!
 //! An order that adds `d` to the value of symbol `i` gives `x' C x + 2 d (C x)_i + d d C_ii`, so its
-//! check needs three numbers that are kept, and taking it in needs one row of `C`.
+//! check needs three numbers that are kept. A portfolio is kept from order to order: what has changed
+//! since costs one row of `C` for each symbol whose value did.
 //!
 //! Everything is counted in integers: values in hundredths of the quote asset, covariances in
 //! 1e-12. The same model and the same values therefore always give the same answer, to the last
@@ -20,7 +21,7 @@
 //! * Deviations are rounded up, never down.
 //! * What an integer cannot hold is no number: the gate refuses it.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::{Amount, Decimal, Symbol, Timestamp};
 use rust_decimal::RoundingStrategy;
@@ -46,7 +47,8 @@ const SYMBOLS_MAX: usize = 100_000;
 pub struct RiskModel {
     version: u64,
     as_of: Timestamp,
-    places: BTreeMap<Symbol, usize>,
+    /// The symbols by name, each with its row.
+    places: Vec<(Symbol, usize)>,
     /// Each symbol's covariance with all, in 1e-12.
     covariance: Vec<Vec<i64>>,
     /// The same as correlations, in millionths.
@@ -55,8 +57,8 @@ pub struct RiskModel {
 
 /// What is at stake, as a model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortfolioRisk<'a> {
-    model: &'a RiskModel,
+pub struct PortfolioRisk {
+    model: Arc<RiskModel>,
     /// What is at stake in each symbol of the model, in hundredths.
     values: Vec<i64>,
     /// Covariance of each symbol with the portfolio: `C x`.
@@ -172,11 +174,15 @@ impl RiskModel {
         symbols: &[Symbol],
         covariance: &[Vec<Decimal>],
     ) -> Result<Self, ModelError> {
-        let mut places = BTreeMap::new();
-        for (place, symbol) in symbols.iter().enumerate() {
-            if places.insert(symbol.clone(), place).is_some() {
-                return Err(ModelError::Twice { symbol: symbol.clone() });
-            }
+        // No covariance is over 100, which is 10^14 here, and no value over 2^63: the products of so
+        // many symbols can be summed.
+        if symbols.len() > SYMBOLS_MAX {
+            return Err(ModelError::TooLarge);
+        }
+        let mut places: Vec<(Symbol, usize)> = symbols.iter().cloned().zip(0..).collect();
+        places.sort_unstable();
+        if let Some([(symbol, _), _]) = places.array_windows().find(|[(a, _), (b, _)]| a == b) {
+            return Err(ModelError::Twice { symbol: symbol.clone() });
         }
         let fits = |row: &Vec<Decimal>| row.len() == symbols.len();
         if covariance.len() != symbols.len() || !covariance.iter().all(fits) {
@@ -229,7 +235,7 @@ impl RiskModel {
 
     /// Its symbols.
     pub fn symbols(&self) -> impl Iterator<Item = &Symbol> {
-        self.places.keys()
+        self.places.iter().map(|(symbol, _)| symbol)
     }
 
     /// How far it is from now in time, in milliseconds. A model of the future is as wrong as one of
@@ -243,60 +249,66 @@ impl RiskModel {
     /// The correlation of two symbols, to six places; `None` when one is not in the model.
     #[must_use]
     pub fn correlation(&self, one: &Symbol, other: &Symbol) -> Option<Decimal> {
-        let row = self.correlation.get(*self.places.get(one)?)?;
-        let found = row.get(*self.places.get(other)?)?;
+        let row = self.correlation.get(self.place(one).ok()?)?;
+        let found = row.get(self.place(other).ok()?)?;
         Some(Decimal::new(*found, CORRELATION_PLACES))
     }
 }
 
 // === impl PortfolioRisk ===
 
-impl<'a> PortfolioRisk<'a> {
+impl PortfolioRisk {
     /// What is at stake, by symbol, in quote asset; each value is rounded up to hundredths.
-    ///
-    /// Costs one pass over the matrix; from then on [`PortfolioRisk::with`] costs one row.
     ///
     /// # Errors
     /// [`ModelError`] for a symbol that the model has not, a matrix that is none, or a sum that
     /// cannot be held.
     pub fn try_new<'s>(
-        model: &'a RiskModel,
+        model: Arc<RiskModel>,
         at_stake: impl IntoIterator<Item = (&'s Symbol, Amount)>,
     ) -> Result<Self, ModelError> {
-        let mut values = vec![0_i64; model.covariance.len()];
-        for (symbol, value) in at_stake {
-            let place = model.place(symbol)?;
-            let slot = values.get_mut(place).ok_or(ModelError::TooLarge)?;
-            let added = hundredths(value).ok_or(ModelError::TooLarge)?;
-            *slot = slot.checked_add(added).ok_or(ModelError::TooLarge)?;
+        let count = model.covariance.len();
+        let nothing =
+            Self { model, values: vec![0; count], with_portfolio: vec![0; count], variance: 0 };
+        nothing.at(at_stake)
+    }
+
+    /// The portfolio that has this at stake instead, to the last digit what
+    /// [`PortfolioRisk::try_new`] gives. Costs one row of the model for each symbol whose value has
+    /// changed, and least when the symbols come by name.
+    ///
+    /// # Errors
+    /// As for [`PortfolioRisk::try_new`].
+    pub fn at<'s>(
+        mut self,
+        at_stake: impl IntoIterator<Item = (&'s Symbol, Amount)>,
+    ) -> Result<Self, ModelError> {
+        let values = self.model.values(at_stake)?;
+        for ((was, is), row) in self.values.iter().zip(&values).zip(&self.model.covariance) {
+            let more = is.checked_sub(*was).ok_or(ModelError::TooLarge)?;
+            if more == 0 {
+                continue;
+            }
+            // What it comes to is within bounds, so that no step on the way needs a look.
+            for (sum, covariance) in self.with_portfolio.iter_mut().zip(row) {
+                let added = i128::from(*covariance).wrapping_mul(i128::from(more));
+                *sum = sum.wrapping_add(added);
+            }
         }
-        // No covariance is over 100, which is 10^14 here, and no value over 2^63: so many products
-        // fit, and the sum need not be looked at step by step.
-        if values.len() > SYMBOLS_MAX {
-            return Err(ModelError::TooLarge);
-        }
-        let sum = |row: &Vec<i64>| {
-            let products = row.iter().zip(&values).map(|(covariance, value)| {
-                i128::from(*covariance).wrapping_mul(i128::from(*value))
-            });
-            products.fold(0_i128, i128::wrapping_add)
-        };
-        let with_portfolio: Vec<i128> = model.covariance.iter().map(sum).collect();
+        let products = values.iter().zip(&self.with_portfolio);
         let variance =
-            values.iter().zip(&with_portfolio).try_fold(0_i128, |sum, (value, covariance)| {
-                sum.checked_add(covariance.checked_mul(i128::from(*value))?)
-            });
-        let variance = variance.ok_or(ModelError::TooLarge)?;
-        if variance < 0 {
-            return Err(ModelError::NotPositive);
-        }
-        Ok(Self { model, values, with_portfolio, variance })
+            products.map(|(value, covariance)| covariance.checked_mul(i128::from(*value)));
+        let variance =
+            variance.reduce(|sum, product| sum?.checked_add(product?)).unwrap_or(Some(0));
+        self.variance = variance.ok_or(ModelError::TooLarge)?;
+        self.values = values;
+        if self.variance < 0 { Err(ModelError::NotPositive) } else { Ok(self) }
     }
 
     /// The model behind it.
     #[must_use]
-    pub const fn model(&self) -> &'a RiskModel {
-        self.model
+    pub const fn model(&self) -> &Arc<RiskModel> {
+        &self.model
     }
 
     /// The portfolio with this much more at stake in the symbol, in quote asset: one row of the
@@ -357,11 +369,11 @@ impl<'a> PortfolioRisk<'a> {
     /// What else is at stake that the symbol is correlated with most, whatever the sign, and the
     /// correlation; `None` when there is nothing else.
     #[must_use]
-    pub fn closest(&self, symbol: &Symbol) -> Option<(&'a Symbol, Decimal)> {
+    pub fn closest(&self, symbol: &Symbol) -> Option<(&Symbol, Decimal)> {
         let place = self.model.place(symbol).ok()?;
         let row = self.model.correlation.get(place)?;
         let others = self.model.places.iter().filter(|(_, other)| {
-            **other != place && self.values.get(**other).is_some_and(|value| *value != 0)
+            *other != place && self.values.get(*other).is_some_and(|value| *value != 0)
         });
         let (closest, found) = others
             .filter_map(|(other, at)| Some((other, *row.get(*at)?)))
@@ -400,8 +412,34 @@ impl<'a> PortfolioRisk<'a> {
 
 impl RiskModel {
     fn place(&self, symbol: &Symbol) -> Result<usize, ModelError> {
-        let place = self.places.get(symbol).copied();
-        place.ok_or_else(|| ModelError::NoSymbol { symbol: symbol.clone() })
+        let (_, place) = self.places.get(self.find(symbol)?).ok_or(ModelError::TooLarge)?;
+        Ok(*place)
+    }
+
+    /// Where the symbol stands among the symbols by name.
+    fn find(&self, symbol: &Symbol) -> Result<usize, ModelError> {
+        let found = self.places.binary_search_by(|(known, _)| known.cmp(symbol));
+        found.map_err(|_gap| ModelError::NoSymbol { symbol: symbol.clone() })
+    }
+
+    /// What is at stake in each of its symbols, in hundredths.
+    fn values<'s>(
+        &self,
+        at_stake: impl IntoIterator<Item = (&'s Symbol, Amount)>,
+    ) -> Result<Vec<i64>, ModelError> {
+        let mut values = vec![0_i64; self.covariance.len()];
+        // Mostly each comes right after the one before.
+        let mut next = 0;
+        for (symbol, value) in at_stake {
+            let at_next = self.places.get(next).filter(|(known, _)| known == symbol);
+            let found = if at_next.is_some() { next } else { self.find(symbol)? };
+            next = found.saturating_add(1);
+            let (_, place) = self.places.get(found).ok_or(ModelError::TooLarge)?;
+            let slot = values.get_mut(*place).ok_or(ModelError::TooLarge)?;
+            let added = hundredths(value).ok_or(ModelError::TooLarge)?;
+            *slot = slot.checked_add(added).ok_or(ModelError::TooLarge)?;
+        }
+        Ok(values)
     }
 }
 
@@ -428,9 +466,17 @@ fn up(deviation: Amount, factor: Decimal) -> Option<Amount> {
 
 /// A value in hundredths, rounded away from zero.
 fn hundredths(value: Amount) -> Option<i64> {
-    let rounded =
-        value.decimal().round_dp_with_strategy(VALUE_PLACES, RoundingStrategy::AwayFromZero);
-    scaled(rounded, VALUE_PLACES)
+    let (digits, scale) = (value.decimal().mantissa(), value.decimal().scale());
+    let power = |places| 10_i128.checked_pow(places);
+    let whole = match scale.checked_sub(VALUE_PLACES) {
+        None => digits.checked_mul(power(VALUE_PLACES.checked_sub(scale)?)?)?,
+        Some(beyond) => {
+            let unit = power(beyond)?;
+            let away = if digits.checked_rem(unit)? == 0 { 0 } else { digits.signum() };
+            digits.checked_div(unit)?.checked_add(away)?
+        }
+    };
+    i64::try_from(whole).ok()
 }
 
 /// The number without its point, rounded half to even.

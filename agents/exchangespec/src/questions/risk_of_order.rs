@@ -65,9 +65,9 @@ async fn risk_of_order(exchange: &Exchange, asked: OrderAsked) -> Result<OrderRi
     let halt = desk.journal.read_halt().await;
     let now = desk.clock.now();
     let portfolio =
-        model.as_ref().ok().map(|made| books.portfolio(&made.model, &situation.prices, None));
-    let portfolio = portfolio.flatten();
-    let needed = portfolio.as_ref().filter(|_| situation.limits.limits.needs_model());
+        model.as_ref().ok().and_then(|made| books.portfolio(&made.model, None)).cloned();
+    let portfolio = portfolio.as_ref();
+    let needed = portfolio.filter(|_| situation.limits.limits.needs_model());
     let context = situation.context(&desk.quote, &halt, now, needed);
     let judged = judge(&desk, &order, &situation, &context);
     let market = situation
@@ -88,13 +88,13 @@ async fn risk_of_order(exchange: &Exchange, asked: OrderAsked) -> Result<OrderRi
             let measure =
                 Measure { situation: &situation, books: &books, order, market, delta, equity };
             let effects = measure.sizes().and_then(|mut sizes| {
-                sizes.extend(measure.with_model(portfolio.as_ref())?);
+                sizes.extend(measure.with_model(portfolio)?);
                 Some(sizes)
             });
             effects.ok_or_else(|| Failure::unavailable("a measure cannot be held"))?
         }
     };
-    let closest = portfolio.as_ref().and_then(|portfolio| portfolio.closest(&order.symbol));
+    let closest = portfolio.and_then(|portfolio| portfolio.closest(&order.symbol));
     let confidence = situation.limits.limits.var_confidence.share();
     let view = |made: &Arc<Made>| ModelView {
         as_of: TimeText(made.model.as_of()),
@@ -275,7 +275,7 @@ impl Measure<'_> {
     }
 
     /// What needs a model; nothing without one.
-    fn with_model(&self, portfolio: Option<&PortfolioRisk<'_>>) -> Option<Vec<EffectView>> {
+    fn with_model(&self, portfolio: Option<&PortfolioRisk>) -> Option<Vec<EffectView>> {
         let Some(portfolio) = portfolio else { return Some(Vec::new()) };
         let (limits, symbol) = (self.limits(), &self.order.symbol);
         let Ok(after) = portfolio.clone().with(symbol, self.delta) else { return Some(Vec::new()) };
@@ -284,7 +284,7 @@ impl Measure<'_> {
         let var = |deviation| self.share(confidence.var_of(deviation)?);
         let shortfall = |deviation| self.share(confidence.shortfall_of(deviation)?);
         let max = limits.max_correlation.decimal();
-        let bet = |of: &PortfolioRisk<'_>| self.share(of.bet(symbol, max).ok()?);
+        let bet = |of: &PortfolioRisk| self.share(of.bet(symbol, max).ok()?);
         let mut effects = vec![
             self.effect(
                 ("value_at_risk", "share_of_equity"),

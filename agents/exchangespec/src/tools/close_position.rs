@@ -80,11 +80,10 @@ async fn close_position(
 
 /// What can be sold now, in whole steps.
 async fn sellable(desk: &Desk, instrument: &Instrument) -> Result<Quantity, Failure> {
-    let books = desk.books().await;
-    let (exposure, _) = {
-        let prices = desk.prices(&books.symbols_at_stake()).await;
-        books.exposure(&instrument.symbol, &prices, None)
-    };
+    let mut books = desk.books().await;
+    let prices = desk.prices(&books.symbols_at_stake()).await;
+    books.mark(&prices);
+    let (exposure, _) = books.exposure(&instrument.symbol, None);
     let step = instrument.step_size.decimal();
     let steps = exposure.sellable().decimal().checked_div(step).map(|steps| steps.floor());
     let most = steps.and_then(|steps| steps.checked_mul(step)).unwrap_or(Decimal::ZERO);

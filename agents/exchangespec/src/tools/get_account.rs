@@ -142,6 +142,7 @@ async fn get_account(exchange: &Exchange, params: Params) -> Result<Account, Fai
     let mut books = desk.books().await;
     let symbols = symbols_of(&books);
     let prices = desk.prices(&symbols).await;
+    books.mark(&prices);
     let equity = desk.value(&mut books, &prices).await;
     let equity = equity.map_err(|error| Failure::unavailable(error.to_string()))?;
     let phase = desk.breaker().await.phase(desk.clock.now());
@@ -160,7 +161,7 @@ fn account(
 ) -> Result<Account, Overflow> {
     let LimitSet { limits, breaker_rules, .. } = &*desk.limits();
     let first = books.symbols_at_stake().into_iter().next();
-    let whole = first.map(|symbol| books.exposure(&symbol, prices, None));
+    let whole = first.map(|symbol| books.exposure(&symbol, None));
     let (value, open_buys) = match whole {
         None => (Some(Amount::ZERO), Some(Amount::ZERO)),
         Some((all, true)) => (Some(all.portfolio_value), Some(all.portfolio_open_buys_value)),
@@ -168,7 +169,7 @@ fn account(
     };
     let limits_used = match (equity, value.zip(open_buys)) {
         (Some(equity), Some((value, open_buys))) => {
-            limits_used(limits, books, prices, (equity, value.try_add(open_buys)?))?
+            limits_used(limits, books, (equity, value.try_add(open_buys)?))?
         }
         _ => Vec::new(),
     };
@@ -236,12 +237,11 @@ fn conduct(standing: &Standing, phase: &Phase) -> ConductView {
 fn limits_used(
     limits: &Limits,
     books: &Books,
-    prices: &Prices,
     (equity, portfolio): (Amount, Amount),
 ) -> Result<Vec<LimitUsed>, Overflow> {
     let mut used = Vec::new();
     for symbol in books.symbols_at_stake() {
-        let (exposure, _) = books.exposure(&symbol, prices, None);
+        let (exposure, _) = books.exposure(&symbol, None);
         let counts = exposure.position_value.try_add(exposure.open_buys_value)?;
         let max = share(equity, limits.max_position_size)?;
         used.push(limit("max_position_size", Some(symbol.to_string()), counts, max));

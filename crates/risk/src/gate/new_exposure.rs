@@ -229,7 +229,7 @@ impl<'a> Sizes<'a> {
 
     fn judge_bet(
         &self,
-        portfolio: &PortfolioRisk<'_>,
+        portfolio: &PortfolioRisk,
         notional: Amount,
     ) -> Result<Option<Refusal>, ModelError> {
         let (limits, symbol) = (self.ctx.limits, &self.order.symbol);
@@ -251,7 +251,7 @@ impl<'a> Sizes<'a> {
     /// limit can still be hedged.
     fn judge_tail(
         &self,
-        portfolio: &PortfolioRisk<'_>,
+        portfolio: &PortfolioRisk,
         notional: Amount,
     ) -> Result<Option<Refusal>, ModelError> {
         let limits = self.ctx.limits;

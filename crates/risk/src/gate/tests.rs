@@ -2,6 +2,8 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows should fail")]
 
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     Breaker, BreakerState, Confidence, Exposure, Limits, LossStreak, Passes, PortfolioRisk,
@@ -37,6 +39,8 @@ fn btcusdt() -> Instrument {
     }
 }
 
+type ByName = Vec<(domain::Symbol, Amount)>;
+
 /// The owned parts of a context in which everything is as it should be.
 #[derive(Debug, Clone)]
 struct World {
@@ -52,7 +56,7 @@ struct World {
     breaker: Breaker,
     standing: Standing,
     /// A model and what is at stake by its symbols.
-    model: Option<(RiskModel, Vec<(domain::Symbol, Amount)>)>,
+    model: Option<(Arc<RiskModel>, ByName)>,
 }
 
 fn world() -> World {
@@ -88,13 +92,13 @@ impl World {
         check(order, &self.context(portfolio.as_ref()))
     }
 
-    fn portfolio(&self) -> Option<PortfolioRisk<'_>> {
+    fn portfolio(&self) -> Option<PortfolioRisk> {
         let (model, at_stake) = self.model.as_ref()?;
         let at_stake = at_stake.iter().map(|(symbol, value)| (symbol, *value));
-        Some(PortfolioRisk::try_new(model, at_stake).unwrap())
+        Some(PortfolioRisk::try_new(Arc::clone(model), at_stake).unwrap())
     }
 
-    fn context<'a>(&'a self, portfolio: Option<&'a PortfolioRisk<'a>>) -> Context<'a> {
+    fn context<'a>(&'a self, portfolio: Option<&'a PortfolioRisk>) -> Context<'a> {
         Context {
             limits: &self.limits,
             limits_age_ms: self.limits_age_ms,

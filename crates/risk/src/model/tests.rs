@@ -1,5 +1,11 @@
 //! The risk model: against closed forms, and incremental against from scratch.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that overflows or misses should fail"
+)]
+
 use super::*;
 use proptest::prelude::*;
 
@@ -15,14 +21,14 @@ fn symbol(number: usize) -> Symbol {
     format!("A{number}USDT").parse().unwrap()
 }
 
-fn model(rows: &[&[&str]]) -> Result<RiskModel, ModelError> {
+fn model(rows: &[&[&str]]) -> Result<Arc<RiskModel>, ModelError> {
     let symbols: Vec<Symbol> = (0..rows.len()).map(symbol).collect();
     let rows: Vec<Vec<Decimal>> =
         rows.iter().map(|row| row.iter().map(|text| d(text)).collect()).collect();
-    RiskModel::try_new(1, Timestamp::from_unix_millis(0), &symbols, &rows)
+    RiskModel::try_new(1, Timestamp::from_unix_millis(0), &symbols, &rows).map(Arc::new)
 }
 
-fn two() -> RiskModel {
+fn two() -> Arc<RiskModel> {
     model(&[&["0.0004", "0.0004"], &["0.0004", "0.0016"]]).unwrap()
 }
 
@@ -31,7 +37,8 @@ fn two_assets_have_the_deviation_of_the_textbook() {
     // sqrt(0.02^2 1000^2 + 0.04^2 500^2 + 2 * 0.5 * 0.02 * 0.04 * 1000 * 500) = sqrt(1200)
     let model = two();
     let at_stake = [(symbol(0), amount("1000")), (symbol(1), amount("500"))];
-    let risk = PortfolioRisk::try_new(&model, at_stake.iter().map(|(s, v)| (s, *v))).unwrap();
+    let risk =
+        PortfolioRisk::try_new(Arc::clone(&model), at_stake.iter().map(|(s, v)| (s, *v))).unwrap();
     let deviation = risk.deviation().unwrap();
     assert_eq!(deviation.to_string(), "34.64101616");
     // By mpmath with exact quantiles: 56.979401072..., 80.587054298..., 80.983864304...; here the
@@ -46,7 +53,7 @@ fn two_assets_have_the_deviation_of_the_textbook() {
 fn a_fully_correlated_pair_adds_up_and_a_fully_hedged_one_has_no_risk() {
     let check = |covariance: &str, deviation: &str| {
         let model = model(&[&["0.0004", covariance], &[covariance, "0.0016"]]).unwrap();
-        let empty = PortfolioRisk::try_new(&model, []).unwrap();
+        let empty = PortfolioRisk::try_new(Arc::clone(&model), []).unwrap();
         assert_eq!(empty.deviation().unwrap(), Amount::ZERO);
         assert_eq!(empty.herfindahl(), None);
         let one = empty.with(&symbol(0), amount("1000")).unwrap();
@@ -60,7 +67,7 @@ fn a_fully_correlated_pair_adds_up_and_a_fully_hedged_one_has_no_risk() {
 #[test]
 fn values_are_rounded_up_to_hundredths() {
     let model = model(&[&["1"]]).unwrap();
-    let risk = PortfolioRisk::try_new(&model, []).unwrap();
+    let risk = PortfolioRisk::try_new(Arc::clone(&model), []).unwrap();
     let of = |more| risk.deviation_with(&symbol(0), amount(more)).unwrap().to_string();
     assert_eq!(
         (of("10.001"), of("10.01"), of("0.000001")),
@@ -108,7 +115,8 @@ fn covariances_that_contradict_each_other_are_found_by_the_portfolio() {
         [&["0.01", "-0.01", "-0.01"], &["-0.01", "0.01", "-0.01"], &["-0.01", "-0.01", "0.01"]];
     let model = model(&rows).unwrap();
     let at_stake = [symbol(0), symbol(1), symbol(2)];
-    let error = PortfolioRisk::try_new(&model, at_stake.iter().map(|s| (s, amount("100"))));
+    let error =
+        PortfolioRisk::try_new(Arc::clone(&model), at_stake.iter().map(|s| (s, amount("100"))));
     assert_eq!(error.unwrap_err(), ModelError::NotPositive);
 }
 
@@ -116,7 +124,7 @@ fn covariances_that_contradict_each_other_are_found_by_the_portfolio() {
 fn what_is_too_large_is_no_number() {
     let model = two();
     let huge = amount("79228162514264337593543950335");
-    let risk = PortfolioRisk::try_new(&model, []).unwrap();
+    let risk = PortfolioRisk::try_new(Arc::clone(&model), []).unwrap();
     assert_eq!(risk.deviation_with(&symbol(0), huge), Err(ModelError::TooLarge));
     let stranger = symbol(9);
     let error = risk.deviation_with(&stranger, amount("1")).unwrap_err();
@@ -130,13 +138,33 @@ fn a_bet_is_everything_that_moves_along_or_against() {
     let model = model(&rows).unwrap();
     let at_stake =
         [(symbol(0), amount("1")), (symbol(1), amount("10")), (symbol(2), amount("100"))];
-    let risk = PortfolioRisk::try_new(&model, at_stake.iter().map(|(s, v)| (s, *v))).unwrap();
+    let risk =
+        PortfolioRisk::try_new(Arc::clone(&model), at_stake.iter().map(|(s, v)| (s, *v))).unwrap();
     let bet = |of, max| risk.bet(&symbol(of), d(max)).unwrap().to_string();
     assert_eq!([bet(0, "0.7"), bet(0, "0.8"), bet(0, "0.9")], ["111", "101", "1"]);
     assert_eq!(bet(1, "0.7"), "11", "the mark itself is not over it");
     assert_eq!(risk.closest(&symbol(0)), Some((&symbol(2), d("-0.9"))));
     assert_eq!(model.correlation(&symbol(1), &symbol(2)), Some(d("-0.7")));
     assert_eq!(model.correlation(&symbol(1), &symbol(7)), None);
+}
+
+/// One factor and a part of its own make a matrix that is one of returns.
+fn of_one_factor(loadings: &[(i64, i64)]) -> Arc<RiskModel> {
+    let entry = |i: usize, j: usize| {
+        let ((own, one), (_, other)) = (loadings[i], loadings[j]);
+        let common = one.checked_mul(other).unwrap();
+        let own = if i == j { own.checked_mul(own).unwrap() } else { 0 };
+        Decimal::new(common.checked_add(own).unwrap(), 6)
+    };
+    let count = loadings.len();
+    let rows: Vec<Vec<Decimal>> =
+        (0..count).map(|i| (0..count).map(|j| entry(i, j)).collect()).collect();
+    let symbols: Vec<Symbol> = (0..count).map(symbol).collect();
+    Arc::new(RiskModel::try_new(1, Timestamp::from_unix_millis(0), &symbols, &rows).unwrap())
+}
+
+fn cents(value: i64) -> Amount {
+    Amount::new(Decimal::new(value, 2))
 }
 
 proptest! {
@@ -147,27 +175,56 @@ proptest! {
         which in 0usize..8,
         more in -10_000_000i64..10_000_000,
     ) {
-        // One factor and a part of its own make a matrix that is one of returns.
-        let rows: Vec<Vec<Decimal>> = loadings.iter().enumerate().map(|(i, (own, one))| {
-            let entry = |(j, (_, other)): (usize, &(i64, i64))| {
-                let common = one.checked_mul(*other).unwrap();
-                let own = if i == j { own.checked_mul(*own).unwrap() } else { 0 };
-                Decimal::new(common.checked_add(own).unwrap(), 6)
-            };
-            loadings.iter().enumerate().map(entry).collect()
-        }).collect();
+        let model = of_one_factor(&loadings);
         let symbols: Vec<Symbol> = (0..loadings.len()).map(symbol).collect();
-        let model = RiskModel::try_new(1, Timestamp::from_unix_millis(0), &symbols, &rows).unwrap();
-        let cents = |value: i64| Amount::new(Decimal::new(value, 2));
         let mut at_stake: Vec<(&Symbol, Amount)> =
             symbols.iter().zip(&values).map(|(symbol, value)| (symbol, cents(*value))).collect();
         let which = symbols.get(which.checked_rem(symbols.len()).unwrap()).unwrap();
-        let before = PortfolioRisk::try_new(&model, at_stake.iter().copied()).unwrap();
+        let before = PortfolioRisk::try_new(Arc::clone(&model), at_stake.iter().copied()).unwrap();
         let asked = before.deviation_with(which, cents(more)).unwrap();
         let one_row = before.with(which, cents(more)).unwrap();
         at_stake.push((which, cents(more)));
-        let from_scratch = PortfolioRisk::try_new(&model, at_stake).unwrap();
+        let from_scratch = PortfolioRisk::try_new(model, at_stake).unwrap();
         prop_assert_eq!(&one_row, &from_scratch);
         prop_assert_eq!(asked, from_scratch.deviation().unwrap());
+    }
+
+    #[test]
+    fn a_portfolio_that_is_kept_is_what_the_matrix_gives(
+        loadings in prop::collection::vec((1i64..90, -80i64..80), 1..13),
+        turns in prop::collection::vec(
+            prop::collection::vec((0usize..12, -10_000_000i64..10_000_000), 0..12),
+            1..6,
+        ),
+    ) {
+        let model = of_one_factor(&loadings);
+        let count = loadings.len();
+        let mut kept = PortfolioRisk::try_new(Arc::clone(&model), []).unwrap();
+        for turn in turns {
+            // In any order, some of them not at all and some twice.
+            let turn: Vec<(usize, i64)> = turn.into_iter().filter(|(of, _)| *of < count).collect();
+            let at_stake: Vec<(Symbol, Amount)> =
+                turn.iter().map(|(of, value)| (symbol(*of), cents(*value))).collect();
+            kept = kept.at(at_stake.iter().map(|(of, value)| (of, *value))).unwrap();
+            let mut values = vec![0_i128; count];
+            turn.iter().for_each(|(of, value)| values[*of] += i128::from(*value));
+            let term = |i: usize, j: usize| {
+                values[i] * i128::from(model.covariance[i][j]) * values[j]
+            };
+            let variance: i128 =
+                (0..count).map(|i| (0..count).map(|j| term(i, j)).sum::<i128>()).sum();
+            prop_assert_eq!(kept.variance, variance);
+        }
+    }
+
+    #[test]
+    fn hundredths_are_rounded_away_from_zero(digits in any::<i64>(), scale in 0u32..20) {
+        let value = Decimal::new(digits, scale);
+        let rounding = RoundingStrategy::AwayFromZero;
+        let expected = value
+            .round_dp_with_strategy(VALUE_PLACES, rounding)
+            .checked_mul(Decimal::ONE_HUNDRED)
+            .and_then(|value| value.to_i64());
+        prop_assert_eq!(hundredths(Amount::new(value)), expected);
     }
 }

@@ -13,15 +13,16 @@ fn share(thousandths: i64) -> Option<Rate> {
 }
 
 /// Two symbols with daily deviations of 2 % and 4 %, correlated by 0.5.
-fn model() -> RiskModel {
+fn model() -> Arc<RiskModel> {
     model_with("0.0004")
 }
 
-fn model_with(covariance: &str) -> RiskModel {
+fn model_with(covariance: &str) -> Arc<RiskModel> {
     let d = |text: &str| text.parse::<Decimal>().unwrap();
     let rows = [vec![d("0.0004"), d(covariance)], vec![d(covariance), d("0.0016")]];
     let symbols = [symbol("BTCUSDT"), symbol("ETHUSDT")];
-    RiskModel::try_new(7, Timestamp::from_unix_millis(NOW_MS), &symbols, &rows).unwrap()
+    let as_of = Timestamp::from_unix_millis(NOW_MS);
+    Arc::new(RiskModel::try_new(7, as_of, &symbols, &rows).unwrap())
 }
 
 /// A world in which only what is set here can refuse a small order.
@@ -91,7 +92,7 @@ fn an_old_model_and_one_of_the_future_refuse() {
         let rows = [vec![Decimal::new(4, 4)]];
         let as_of = Timestamp::from_unix_millis(far);
         let model = RiskModel::try_new(9, as_of, &[symbol("BTCUSDT")], &rows).unwrap();
-        world.model = Some((model, Vec::new()));
+        world.model = Some((Arc::new(model), Vec::new()));
         let message = "risk model 9 is 3600001 ms from now and may be 3600000 ms";
         refused(&world, buy("1"), "RISK_MODEL_STALE", message, None);
     }
@@ -103,7 +104,7 @@ fn a_symbol_that_the_model_has_not_cannot_be_judged() {
     let rows = [vec![Decimal::new(4, 4)]];
     let as_of = Timestamp::from_unix_millis(NOW_MS);
     let model = RiskModel::try_new(9, as_of, &[symbol("ETHUSDT")], &rows).unwrap();
-    world.model = Some((model, Vec::new()));
+    world.model = Some((Arc::new(model), Vec::new()));
     let message = "risk model 9 cannot judge the order: the model has no BTCUSDT";
     refused(&world, buy("1"), "RISK_MODEL_UNFIT", message, None);
 }
