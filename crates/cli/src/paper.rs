@@ -19,8 +19,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// The name of the built-in venue and its account.
 const NAME: &str = "paper";
 
-/// How much simulated market there was before the start, so that candles exist.
+/// How much simulated market there was before the start, order by order.
 const HISTORY: Duration = Duration::from_secs(600);
+
+/// How much there was before that, in candles alone: windows of a week are full, and a risk model
+/// of hours can be made at once.
+const PAST: Duration = Duration::from_secs(8 * 86_400);
 
 /// Whether the built-in venue is wanted: unless venues are configured that all have addresses.
 pub(crate) fn is_wanted(config: &Config) -> bool {
@@ -52,6 +56,7 @@ pub(crate) async fn start(config: &mut Config, state_dir: &Path) -> Result<Runni
         speed,
         accounts: vec![AccountOptions { credentials, balances }],
         history: HISTORY,
+        past: PAST,
         ..Options::new(market)
     };
     let running = PaperVenue::start(options).await.map_err(|error| error.to_string())?;

@@ -55,6 +55,13 @@ impl Timestamp {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// This moment less `duration`; saturates at the end of the range.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// How long ago `earlier` was; zero when it lies ahead.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -58,9 +58,12 @@ struct Args {
     /// No limits for clients.
     #[arg(long)]
     unlimited: bool,
-    /// Minutes of simulated market before the start, so that candles exist.
+    /// Minutes of simulated market before the start, order by order.
     #[arg(long, default_value_t = 60)]
     history_minutes: u64,
+    /// Days before that, in candles alone.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(..=60))]
+    past_days: u64,
 }
 
 /// The token is read from the environment alone: arguments are visible to every process.
@@ -95,6 +98,7 @@ fn options(args: Args) -> Result<Options, String> {
     }
     options.latency = args.latency.unwrap_or_default();
     options.history = Duration::from_secs(args.history_minutes.saturating_mul(60));
+    options.past = Duration::from_secs(args.past_days.saturating_mul(86_400));
     if args.unlimited {
         options.limits = Limits::unlimited();
     }

@@ -88,9 +88,11 @@ pub struct Options {
     pub limits: Limits,
     /// How often things happen.
     pub intervals: Intervals,
-    /// How much market there was before the start, so that candles exist. Only a simulated market
-    /// has a past.
+    /// How much market there was before the start, order by order. Only a simulated market has a
+    /// past.
     pub history: Duration,
+    /// How much there was before that, in candles alone.
+    pub past: Duration,
     /// Accounts that are there from the start.
     pub accounts: Vec<AccountOptions>,
     /// Seed of made-up names.
@@ -151,6 +153,7 @@ impl Options {
             limits: Limits::default(),
             intervals: Intervals::default(),
             history: Duration::ZERO,
+            past: Duration::ZERO,
             accounts: Vec::new(),
             seed: 0,
         }

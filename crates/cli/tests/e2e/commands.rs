@@ -48,6 +48,8 @@ fn riskquant_lowers_a_limit_that_the_next_order_meets_and_a_person_raises_it() {
     let risk = call("riskquant", "risk_of_order", &order);
     check(&risk, 0, "\"passes\": true");
     check(&risk, 0, "\"measure\": \"leverage\"");
+    check(&risk, 0, "\"measure\": \"value_at_risk\"");
+    check(&risk, 0, "\"returns_over\": \"hours\"");
     let lower = |value| {
         let why = ["--limit", "max_order_notional", "--reason", "a test", "--value", value];
         call("riskquant", "set_limit", &why)

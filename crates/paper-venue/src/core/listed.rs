@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use domain::Side;
 use matching::{Listing, SymbolId};
 
+use crate::market::Stretch;
 use crate::protocol::{ApiError, number};
-use crate::tape::Tape;
+use crate::tape::{Candle, Tape};
 
 /// Atoms of an asset in one unit of 1e-8.
 pub(crate) const ATOMS_PER_E8: i128 = 10_000;
@@ -99,6 +100,30 @@ impl Listed {
     /// What lots are worth at a price, in 1e-8 of the quote asset, rounded down.
     pub(crate) fn worth(&self, ticks: i64, lots: i64) -> i128 {
         self.price(ticks).saturating_mul(self.quantity(lots)) / number::ONE_E8
+    }
+
+    /// Takes in what traded before the market opened; its trades have the numbers from this one on.
+    pub(crate) fn remember(&mut self, past: &[Stretch], first_trade: u64) {
+        let mut first = first_trade;
+        for stretch in past {
+            let next = first.saturating_add(stretch.trades);
+            let middle = i64::midpoint(stretch.open, stretch.close);
+            let candle = Candle {
+                start: stretch.start_millis,
+                open: self.price(stretch.open),
+                high: self.price(stretch.open.max(stretch.close)),
+                low: self.price(stretch.open.min(stretch.close)),
+                close: self.price(stretch.close),
+                volume: self.quantity(stretch.lots),
+                quote: self.worth(middle, stretch.lots),
+                taker_volume: self.quantity(stretch.taker_lots),
+                taker_quote: self.worth(middle, stretch.taker_lots),
+                trades: stretch.trades,
+                ids: Some((first, next.saturating_sub(1))),
+            };
+            self.tape.candles.before(&candle);
+            first = next;
+        }
     }
 
     /// A price in ticks; off the grid is a failure of the price filter.

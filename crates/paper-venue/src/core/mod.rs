@@ -35,7 +35,7 @@ use crate::latency::Latency;
 use crate::ledger::{Entry, Ledger};
 use crate::limits::{Limits, Usage};
 use crate::market::live::Follow;
-use crate::market::{Floor, Market};
+use crate::market::{Floor, Market, Stretch};
 use crate::options::{Intervals, Options, StartError};
 use crate::protocol::{Array, Object};
 use crate::streams::Hub;
@@ -141,41 +141,46 @@ impl Core {
             is_in_maintenance: false,
         };
         let marks = restore::marks(&past);
+        restore::move_market(market.as_mut(), &marks);
+        let opens = start.minus(options.history);
+        let mut stretches = market.past(opens, options.past).into_iter();
         for mut listing in market.listings() {
             restore::continue_numbers(&mut listing, &marks);
-            core.list(listing)?;
+            core.list(listing, &stretches.next().unwrap_or_default())?;
         }
-        restore::move_market(market.as_mut(), &core.listed, &marks);
-        core.open_market(market, options)?;
+        core.open_market(market, opens)?;
         restore::replay(&mut core, &past)?;
         core.open_accounts(options)?;
         Ok(core)
     }
 
-    fn list(&mut self, listing: matching::Listing) -> Result<(), StartError> {
+    /// Lists a symbol with what traded before; the numbers of its trades go on after those.
+    fn list(&mut self, mut listing: matching::Listing, past: &[Stretch]) -> Result<(), StartError> {
+        let first_trade = listing.start.trade_id;
+        let trades: u64 = past.iter().map(|stretch| stretch.trades).sum();
+        listing.start.trade_id = first_trade.saturating_add(trades);
         let command = Command::List(Box::new(listing.clone()));
         let reply = self.apply(command).map_err(|refusal| StartError::Market(refusal.message()))?;
         let Reply::Listed(id) = reply else {
             return Err(StartError::Market(format!("{} is not listed", listing.symbol)));
         };
         self.assets = self.exchange.assets().map(|(_, asset)| asset.name.to_string()).collect();
-        let listed =
+        let mut listed =
             Listed::try_new(id, listing).map_err(|error| StartError::Market(error.to_string()))?;
+        listed.remember(past, first_trade);
         self.symbols.insert(listed.name.clone(), id);
         self.lower.insert(listed.name.to_lowercase(), id);
         self.listed.push(listed);
         Ok(())
     }
 
-    /// Lets the market run from the start of its history up to now.
+    /// Lets the market run from then up to now.
     fn open_market(
         &mut self,
         mut market: Box<dyn Market>,
-        options: &Options,
+        from: Timestamp,
     ) -> Result<(), StartError> {
         let until = self.now;
-        let before = i64::try_from(options.history.as_nanos()).unwrap_or(0);
-        let from = Timestamp::from_unix_nanos(until.unix_nanos().saturating_sub(before));
         self.now = from;
         let mut floor = self.floor();
         market.open(&mut floor).map_err(StartError::Market)?;

@@ -16,7 +16,6 @@ use matching::{
 
 use super::Core;
 use super::clients::{Client, OwnTrade};
-use super::listed::Listed;
 use super::report;
 use crate::directory::Directory;
 use crate::ledger::{Entry, Ledger, ListEntry, OrderEntry, StateError};
@@ -85,15 +84,9 @@ pub(super) fn continue_numbers(listing: &mut Listing, marks: &BTreeMap<String, M
 }
 
 /// Lets a market that is simulated go on near the last price.
-pub(super) fn move_market(
-    market: &mut dyn Market,
-    listed: &[Listed],
-    marks: &BTreeMap<String, Mark>,
-) {
-    for listed in listed {
-        if let Some(mark) = marks.get(&listed.name).filter(|mark| mark.ticks > 0) {
-            market.set_price(&listed.name, mark.ticks);
-        }
+pub(super) fn move_market(market: &mut dyn Market, marks: &BTreeMap<String, Mark>) {
+    for (symbol, mark) in marks.iter().filter(|(_, mark)| mark.ticks > 0) {
+        market.set_price(symbol, mark.ticks);
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod replay;
 pub(crate) mod sim;
 
 use std::fmt;
+use std::time::Duration;
 
 use domain::Timestamp;
 use matching::{AccountId, Command, Event, Exchange, Listing, Refusal, Reply};
@@ -26,6 +27,19 @@ pub(crate) struct Floor<'a> {
     pub(crate) house: AccountId,
 }
 
+/// What traded in a stretch of time before the market opened, in one sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) start_millis: i64,
+    /// First and last price in ticks; none was beyond both.
+    pub(crate) open: i64,
+    pub(crate) close: i64,
+    pub(crate) lots: i64,
+    /// What buyers took of it.
+    pub(crate) taker_lots: i64,
+    pub(crate) trades: u64,
+}
+
 /// A source of orders.
 pub(crate) trait Market: fmt::Debug + Send {
     /// What it is, for people: `sim seed 7`.
@@ -36,6 +50,12 @@ pub(crate) trait Market: fmt::Debug + Send {
 
     /// What can be traded in it.
     fn listings(&self) -> Vec<Listing>;
+
+    /// What was before, for each listing the oldest first, in the order of the listings; nothing
+    /// where the past cannot be made up.
+    fn past(&self, _until: Timestamp, _span: Duration) -> Vec<Vec<Stretch>> {
+        Vec::new()
+    }
 
     /// Fills the first books.
     fn open(&mut self, floor: &mut Floor<'_>) -> Result<(), String>;

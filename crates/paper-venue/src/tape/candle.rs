@@ -1,6 +1,7 @@
 //! Candles of one second and one minute, and all longer ones made of them.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::ops::Range;
 
 use domain::Side;
 
@@ -31,9 +32,13 @@ pub(crate) struct Candle {
 /// The candles of one symbol; only those with trades are stored.
 #[derive(Debug, Default)]
 pub(crate) struct Candles {
-    seconds: BTreeMap<i64, Candle>,
-    minutes: BTreeMap<i64, Candle>,
+    seconds: Row,
+    minutes: Row,
 }
+
+/// Candles of one length, the oldest first.
+#[derive(Debug, Default)]
+struct Row(VecDeque<Candle>);
 
 // === impl Candle ===
 
@@ -97,39 +102,66 @@ impl Candle {
     }
 }
 
+// === impl Row ===
+
+impl Row {
+    /// Takes in what traded last.
+    fn add(&mut self, new: Candle, max: usize) {
+        match self.0.back_mut() {
+            Some(last) if last.start >= new.start => return last.absorb(&new),
+            _ => self.0.push_back(new),
+        }
+        if self.0.len() > max {
+            self.0.pop_front();
+        }
+    }
+
+    /// Those that begin in this stretch of time.
+    fn range(&self, span: Range<i64>) -> impl Iterator<Item = &Candle> {
+        let place = |millis| self.0.partition_point(|candle| candle.start < millis);
+        self.0.range(place(span.start)..place(span.end.max(span.start)))
+    }
+
+    fn last_before(&self, millis: i64) -> Option<&Candle> {
+        let place = self.0.partition_point(|candle| candle.start < millis);
+        self.0.get(place.checked_sub(1)?)
+    }
+}
+
 // === impl Candles ===
 
 impl Candles {
     pub(super) fn trade(&mut self, trade: &TapeTrade) {
         let millis = trade.at.unix_millis();
-        for (map, length, max) in
+        for (row, length, max) in
             [(&mut self.seconds, 1_000, SECONDS_MAX), (&mut self.minutes, 60_000, MINUTES_MAX)]
         {
             let start = millis.saturating_sub(millis.rem_euclid(length));
-            let new = Candle::of(start, trade);
-            map.entry(start).and_modify(|candle| candle.absorb(&new)).or_insert(new);
-            if map.len() > max {
-                map.pop_first();
-            }
+            row.add(Candle::of(start, trade), max);
         }
     }
 
-    const fn base(&self, is_seconds: bool) -> &BTreeMap<i64, Candle> {
+    /// Takes in what traded in a part of a minute before there was a tape; later parts come later.
+    pub(crate) fn before(&mut self, part: &Candle) {
+        let start = part.start.saturating_sub(part.start.rem_euclid(60_000));
+        self.minutes.add(Candle { start, ..*part }, MINUTES_MAX);
+    }
+
+    const fn base(&self, is_seconds: bool) -> &Row {
         if is_seconds { &self.seconds } else { &self.minutes }
     }
 
     /// The price at which the last trade before a time happened.
     fn close_before(&self, millis: i64) -> Option<i128> {
-        let minute = self.minutes.range(..millis).next_back().map(|(_, candle)| candle.close);
-        let second = self.seconds.range(..millis).next_back().map(|(_, candle)| candle.close);
-        second.or(minute)
+        let last = self.seconds.last_before(millis).or_else(|| self.minutes.last_before(millis));
+        last.map(|candle| candle.close)
     }
 
     /// The candle of this length that begins at `start`; flat at the last price without trades.
     pub(crate) fn at(&self, interval: Interval, start: i64, shift: i64) -> Option<Candle> {
         let end = interval.next(start, shift);
         let mut sum: Option<Candle> = None;
-        for candle in self.base(interval.is_seconds()).range(start..end).map(|(_, candle)| candle) {
+        for candle in self.base(interval.is_seconds()).range(start..end) {
             match &mut sum {
                 Some(sum) => sum.absorb(candle),
                 None => sum = Some(Candle { start, ..*candle }),
@@ -147,10 +179,10 @@ impl Candles {
         span: (Option<i64>, i64),
         limit: usize,
     ) -> Vec<Candle> {
-        let Some((first, _)) = self.base(interval.is_seconds()).first_key_value() else {
+        let Some(first) = self.base(interval.is_seconds()).0.front() else {
             return Vec::new();
         };
-        let first = interval.start(*first, shift);
+        let first = interval.start(first.start, shift);
         let (from, to) = span;
         let mut candles = Vec::new();
         if let Some(from) = from {
@@ -176,7 +208,7 @@ impl Candles {
     /// Everything from a time on up to another, as one candle.
     pub(crate) fn sum(&self, from: i64, to: i64) -> Option<Candle> {
         let mut sum: Option<Candle> = None;
-        for candle in self.minutes.range(from..=to).map(|(_, candle)| candle) {
+        for candle in self.minutes.range(from..to.saturating_add(1)) {
             match &mut sum {
                 Some(sum) => sum.absorb(candle),
                 None => sum = Some(*candle),

@@ -11,6 +11,7 @@ mod faults;
 mod limits;
 mod lists;
 mod live;
+mod past;
 mod pegs;
 mod replay;
 mod restart;

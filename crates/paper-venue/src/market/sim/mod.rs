@@ -35,6 +35,7 @@
 //!   events.
 
 mod config;
+mod past;
 mod session;
 
 use std::time::Duration;
@@ -42,7 +43,7 @@ use std::time::Duration;
 use domain::Timestamp;
 use matching::Listing;
 
-use super::{Floor, Market};
+use super::{Floor, Market, Stretch};
 use crate::draws::{Draws, exp};
 pub use config::{SimError, SimSymbol};
 use session::Session;
@@ -111,18 +112,25 @@ impl SimMarket {
 
     /// Moves volatility and every efficient price over the wait.
     fn diffuse(&mut self, draws: &mut Draws) {
-        let seconds = self.wait_seconds;
+        let mut log_volatility = self.log_volatility;
+        let changes = self.changes(self.wait_seconds, &mut log_volatility, draws);
+        self.log_volatility = log_volatility;
+        for (session, change) in self.sessions.iter_mut().zip(changes) {
+            session.diffuse(change);
+        }
+    }
+
+    /// By how many of its yearly deviations each price changes over so many seconds.
+    fn changes(&self, seconds: f64, log_volatility: &mut f64, draws: &mut Draws) -> Vec<f64> {
         let decay = (seconds / VOLATILITY_MEMORY_SECONDS).min(1.0);
         let shock = LOG_VOLATILITY_SD * (2.0 * decay).sqrt() * draws.normal();
-        self.log_volatility += shock - self.log_volatility * decay;
+        *log_volatility += shock - *log_volatility * decay;
         // The mean of the variance is one, so that the configured volatility is the one realised.
-        let factor = exp(self.log_volatility - LOG_VOLATILITY_SD * LOG_VOLATILITY_SD);
+        let factor = exp(*log_volatility - LOG_VOLATILITY_SD * LOG_VOLATILITY_SD);
         let scale = factor * (seconds / YEAR_SECONDS).sqrt();
         let common = CORRELATION.sqrt() * draws.normal();
-        for session in &mut self.sessions {
-            let own = (1.0 - CORRELATION).sqrt() * draws.normal();
-            session.diffuse((common + own) * scale);
-        }
+        let own = (1.0 - CORRELATION).sqrt();
+        self.sessions.iter().map(|_| (common + own * draws.normal()) * scale).collect()
     }
 
     /// Whose turn it is, in proportion to the arrival rates.
@@ -158,6 +166,10 @@ impl Market for SimMarket {
         }
         self.draw_wait(floor.at);
         Ok(())
+    }
+
+    fn past(&self, until: Timestamp, span: Duration) -> Vec<Vec<Stretch>> {
+        self.past_until(until, span)
     }
 
     fn next_at(&self) -> Option<Timestamp> {

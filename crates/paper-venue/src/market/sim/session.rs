@@ -43,7 +43,7 @@ pub(super) struct Session {
 
 /// Whole ticks or lots of a positive number, rounded down.
 #[expect(clippy::cast_possible_truncation, reason = "clamped to what i64 holds exactly")]
-fn whole(value: f64) -> i64 {
+pub(super) fn whole(value: f64) -> i64 {
     value.clamp(0.0, 4e15).floor() as i64
 }
 
@@ -51,6 +51,11 @@ fn whole(value: f64) -> i64 {
 #[expect(clippy::cast_precision_loss, reason = "counts of ticks and lots stay below 2^53")]
 const fn real(value: i64) -> f64 {
     value as f64
+}
+
+/// A price that a market may have.
+const fn bounded(price: f64) -> f64 {
+    price.clamp(1_000.0, 1e12)
 }
 
 // === impl Session ===
@@ -87,10 +92,26 @@ impl Session {
         self.efficient = real(ticks);
     }
 
+    pub(super) const fn efficient(&self) -> f64 {
+        self.efficient
+    }
+
+    pub(super) const fn take_lots_min(&self) -> f64 {
+        self.take_lots_min
+    }
+
     /// Moves the efficient price by its volatility times `scale`.
     pub(super) fn diffuse(&mut self, scale: f64) {
-        let change = (self.volatility_annual * scale).clamp(-0.5, 0.5);
-        self.efficient = (self.efficient * (1.0 + change)).clamp(1_000.0, 1e12);
+        self.efficient = bounded(self.efficient * self.factor(scale));
+    }
+
+    /// The price that such a move has led to this one.
+    pub(super) fn before(&self, price: f64, scale: f64) -> f64 {
+        bounded(price / self.factor(scale))
+    }
+
+    fn factor(&self, scale: f64) -> f64 {
+        1.0 + (self.volatility_annual * scale).clamp(-0.5, 0.5)
     }
 
     fn has_levels(&self, side: Side, count: usize, floor: &Floor<'_>) -> bool {
