@@ -208,13 +208,7 @@ pub(crate) struct BreakerChangeOptions {
     /// Which breaker
     pub(crate) name: BreakerName,
     #[command(flatten)]
-    pub(crate) local: Local,
-    /// Who you are
-    #[arg(long, value_name = "PERSON")]
-    pub(crate) by: String,
-    /// Why, for everybody who wonders later
-    #[arg(long)]
-    pub(crate) reason: String,
+    pub(crate) because: Because,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! The `bot4` command.
 
 mod arguments;
+mod by_hand;
 mod commands;
 mod output;
 mod paper;

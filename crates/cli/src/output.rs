@@ -23,6 +23,20 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_error| value.to_string())
 }
 
+/// Prints what a command gave, as one line of JSON or as `say` tells it to people.
+pub(crate) fn told(
+    done: Result<Value, String>,
+    as_json: bool,
+    say: impl FnOnce(&Value),
+) -> ExitCode {
+    match done {
+        Ok(value) if as_json => print(&value.to_string()),
+        Ok(value) => say(&value),
+        Err(why) => return fail(&why, as_json),
+    }
+    ExitCode::SUCCESS
+}
+
 /// Says on stderr why a command did not work.
 pub(crate) fn fail(why: &str, as_json: bool) -> ExitCode {
     complain(&if as_json {

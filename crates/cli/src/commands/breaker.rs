@@ -3,17 +3,16 @@
 
 use std::process::ExitCode;
 
-use agent::Config;
 use domain::Clock;
-use journal::{Journal, Trip};
-use risk::{Breaker, BreakerChange, BreakerKind, Person, TripCode};
+use journal::Trip;
+use risk::{Breaker, BreakerChange, BreakerKind, TripCode};
 use serde_json::{Value, json};
 use telemetry::SystemClock;
 use wire::money::rfc3339;
 
 use crate::arguments::{BreakerAction, BreakerChangeOptions, BreakerName, Local};
+use crate::by_hand::with_journal;
 use crate::output;
-use crate::place::{make_state_dir, state_dir};
 
 /// Changes of each breaker that are shown.
 const CHANGES_SHOWN: u32 = 10;
@@ -24,17 +23,7 @@ pub(crate) async fn run(action: BreakerAction, as_json: bool) -> ExitCode {
         BreakerAction::Trip(options) => trip(&options).await,
         BreakerAction::Reset(options) => reset(&options).await,
     };
-    match done {
-        Ok(value) => {
-            if as_json {
-                output::print(&value.to_string());
-            } else {
-                say(&value);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(why) => output::fail(&why, as_json),
-    }
+    output::told(done, as_json, say)
 }
 
 async fn show(local: &Local) -> Result<Value, String> {
@@ -52,9 +41,8 @@ async fn show(local: &Local) -> Result<Value, String> {
 }
 
 async fn trip(options: &BreakerChangeOptions) -> Result<Value, String> {
-    let (kind, by) = (kind(options.name), person(options)?);
-    let reason = reason(options)?;
-    with_journal(&options.local, async |journal, config| {
+    let (kind, (by, reason)) = (kind(options.name), options.because.read()?);
+    with_journal(&options.because.local, async |journal, config| {
         let rules = config.breaker_rules().map_err(|error| error.to_string())?;
         let trip = Trip { kind, code: TripCode::ByHand, by: by.as_str(), reason };
         let breaker = journal.trip_breaker(trip, &rules, SystemClock.now()).await;
@@ -65,9 +53,8 @@ async fn trip(options: &BreakerChangeOptions) -> Result<Value, String> {
 }
 
 async fn reset(options: &BreakerChangeOptions) -> Result<Value, String> {
-    let (kind, by) = (kind(options.name), person(options)?);
-    let reason = reason(options)?;
-    with_journal(&options.local, async |journal, _| {
+    let (kind, (by, reason)) = (kind(options.name), options.because.read()?);
+    with_journal(&options.because.local, async |journal, _| {
         let breaker = journal.reset_breaker(kind, &by, reason, SystemClock.now()).await;
         let breaker = breaker.map_err(|error| error.to_string())?;
         Ok(Value::Array(vec![view(kind, &breaker, &[])]))
@@ -75,37 +62,11 @@ async fn reset(options: &BreakerChangeOptions) -> Result<Value, String> {
     .await
 }
 
-async fn with_journal(
-    local: &Local,
-    act: impl AsyncFnOnce(&Journal, &Config) -> Result<Value, String>,
-) -> Result<Value, String> {
-    let config = Config::load(&local.options.sources()).map_err(|error| error.to_string())?;
-    let dir = state_dir(config.state.dir.as_deref())?;
-    make_state_dir(&dir)?;
-    let address = config.journal_address(&dir).map_err(|error| error.to_string())?;
-    let journal = Journal::open(&address).await.map_err(|error| error.to_string())?;
-    let done = act(&journal, &config).await;
-    journal.close().await;
-    done
-}
-
 const fn kind(name: BreakerName) -> BreakerKind {
     match name {
         BreakerName::Trading => BreakerKind::Trading,
         BreakerName::Tooling => BreakerKind::Tooling,
     }
-}
-
-fn person(options: &BreakerChangeOptions) -> Result<Person, String> {
-    options.by.parse().map_err(|error| format!("--by {error}"))
-}
-
-fn reason(options: &BreakerChangeOptions) -> Result<&str, String> {
-    let reason = options.reason.trim();
-    if reason.is_empty() {
-        return Err("--reason is empty: say why, for whoever wonders later".to_owned());
-    }
-    Ok(reason)
 }
 
 fn view(kind: BreakerKind, breaker: &Breaker, changes: &[BreakerChange]) -> Value {

@@ -3,49 +3,42 @@
 
 use std::process::ExitCode;
 
-use agent::Config;
 use domain::Clock;
-use journal::Journal;
 use risk::Halt;
 use serde_json::json;
 use telemetry::SystemClock;
 
 use crate::arguments::{HaltOptions, Local};
+use crate::by_hand::{self, with_journal};
 use crate::output;
-use crate::place::{make_state_dir, state_dir};
 
 pub(crate) async fn halt(options: HaltOptions, as_json: bool) -> ExitCode {
     let HaltOptions { local, reason } = options;
-    if reason.trim().is_empty() {
-        return output::fail("--reason is empty: say why, for whoever wonders later", as_json);
-    }
-    let done = change(&local, async |journal, by| {
-        journal.halt(reason.trim(), by, SystemClock.now()).await.map_err(|e| e.to_string())
-    });
-    say(done.await, as_json)
+    let done = match by_hand::reason(&reason) {
+        Ok(reason) => halt_because(reason, &local).await,
+        Err(why) => Err(why),
+    };
+    say(done, as_json)
 }
 
 pub(crate) async fn resume(local: Local, as_json: bool) -> ExitCode {
-    let done = change(&local, async |journal, by| {
-        journal.resume(by, SystemClock.now()).await.map_err(|e| e.to_string())
+    let done = with_journal(&local, async |journal, _| {
+        journal.resume(&somebody(), SystemClock.now()).await.map_err(|e| e.to_string())
     });
     say(done.await, as_json)
 }
 
-async fn change(
-    local: &Local,
-    change: impl AsyncFnOnce(&Journal, &str) -> Result<Halt, String>,
-) -> Result<Halt, String> {
-    let config = Config::load(&local.options.sources()).map_err(|error| error.to_string())?;
-    let dir = state_dir(config.state.dir.as_deref())?;
-    make_state_dir(&dir)?;
-    let address = config.journal_address(&dir).map_err(|error| error.to_string())?;
-    let journal = Journal::open(&address).await.map_err(|error| error.to_string())?;
-    let by = std::env::var_os("USER").map(|user| user.to_string_lossy().into_owned());
-    let by = format!("{} by bot4", by.as_deref().unwrap_or("somebody"));
-    let halt = change(&journal, &by).await;
-    journal.close().await;
-    halt
+async fn halt_because(reason: &str, local: &Local) -> Result<Halt, String> {
+    with_journal(local, async |journal, _| {
+        journal.halt(reason, &somebody(), SystemClock.now()).await.map_err(|e| e.to_string())
+    })
+    .await
+}
+
+/// Whoever is logged in; a halt must not wait for a name.
+fn somebody() -> String {
+    let user = std::env::var_os("USER").map(|user| user.to_string_lossy().into_owned());
+    format!("{} by bot4", user.as_deref().unwrap_or("somebody"))
 }
 
 fn say(done: Result<Halt, String>, as_json: bool) -> ExitCode {

@@ -3,17 +3,16 @@
 
 use std::process::ExitCode;
 
-use agent::{Changer, Config, LiveLimits};
+use agent::{Changer, LiveLimits};
 use domain::Clock;
 use journal::{Journal, LimitChanged};
-use risk::Person;
 use serde_json::{Value, json};
 use telemetry::SystemClock;
 use wire::money::rfc3339;
 
 use crate::arguments::{Because, LimitAction, Local};
+use crate::by_hand::with_journal;
 use crate::output;
-use crate::place::{make_state_dir, state_dir};
 
 /// Changes that are shown.
 const CHANGES_SHOWN: u32 = 10;
@@ -30,17 +29,7 @@ pub(crate) async fn run(action: LimitAction, as_json: bool) -> ExitCode {
         }
         LimitAction::Clear(options) => set(&options.limit, None, &options.because).await,
     };
-    match done {
-        Ok(value) => {
-            if as_json {
-                output::print(&value.to_string());
-            } else {
-                say(&value);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(why) => output::fail(&why, as_json),
-    }
+    output::told(done, as_json, say)
 }
 
 async fn show(local: &Local) -> Result<Value, String> {
@@ -64,11 +53,7 @@ async fn show(local: &Local) -> Result<Value, String> {
 }
 
 async fn set(limit: &str, to: Option<Option<&str>>, because: &Because) -> Result<Value, String> {
-    let by: Person = because.by.parse().map_err(|error| format!("--by {error}"))?;
-    let reason = because.reason.trim();
-    if reason.is_empty() {
-        return Err("--reason is empty: say why, for whoever wonders later".to_owned());
-    }
+    let (by, reason) = because.read()?;
     with_limits(&because.local, async |live, _| {
         let changed = live.change((limit, to), Changer::Person(&by), reason, &SystemClock).await;
         let changed = changed.map_err(|error| error.to_string())?;
@@ -84,18 +69,11 @@ async fn with_limits(
     local: &Local,
     act: impl AsyncFnOnce(&LiveLimits, &Journal) -> Result<Value, String>,
 ) -> Result<Value, String> {
-    let config = Config::load(&local.options.sources()).map_err(|error| error.to_string())?;
-    let dir = state_dir(config.state.dir.as_deref())?;
-    make_state_dir(&dir)?;
-    let address = config.journal_address(&dir).map_err(|error| error.to_string())?;
-    let journal = Journal::open(&address).await.map_err(|error| error.to_string())?;
-    let live = LiveLimits::open(&config.limits, &journal, "bot4 limit", SystemClock.now()).await;
-    let done = match live {
-        Ok(live) => act(&live, &journal).await,
-        Err(error) => Err(error.to_string()),
-    };
-    journal.close().await;
-    done
+    with_journal(local, async |journal, config| {
+        let live = LiveLimits::open(&config.limits, journal, "bot4 limit", SystemClock.now()).await;
+        act(&live.map_err(|error| error.to_string())?, journal).await
+    })
+    .await
 }
 
 fn change(change: &LimitChanged) -> Value {
