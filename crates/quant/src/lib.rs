@@ -43,6 +43,7 @@ pub mod kelly;
 pub mod metrics;
 pub mod portfolio;
 mod search;
+mod shares;
 pub mod simulate;
 pub mod sobol;
 pub mod stats;

@@ -17,6 +17,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use thiserror::Error;
 
 use crate::{
+    shares::{Stopped, in_shares},
     simulate::Estimate,
     stats::{Series, StatsError, compensated_sum, floor_index, quantile_sorted, sorted},
 };
@@ -218,40 +219,21 @@ pub fn bootstrap(
         return Err(StatsError::NotFinite { series: "statistic", index: 0, value }.into());
     }
     let mut figures = vec![0.0; plan.replicates];
-    let mut shares: Vec<Vec<(Xoshiro256PlusPlus, &mut [f64])>> =
-        (0..plan.threads).map(|_| Vec::new()).collect();
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(plan.seed);
-    for (index, part) in figures.chunks_mut(BLOCK_REPLICATES).enumerate() {
-        shares[index % plan.threads].push((stream.clone(), part));
+    let blocks = figures.chunks_mut(BLOCK_REPLICATES).map(|part| {
+        let own = stream.clone();
         stream.jump();
-    }
-    let work = |blocks: Vec<(Xoshiro256PlusPlus, &mut [f64])>| {
+        (own, part)
+    });
+    let resample = |(mut stream, part): (Xoshiro256PlusPlus, &mut [f64])| {
         let mut sample = vec![0.0; values.len()];
-        for (mut stream, part) in blocks {
-            if is_stopped() {
-                return Err(BootstrapError::Stopped);
-            }
-            for figure in part {
-                plan.blocks.fill(values, &mut sample, &mut stream);
-                *figure = statistic(&sample);
-            }
+        for figure in part {
+            plan.blocks.fill(values, &mut sample, &mut stream);
+            *figure = statistic(&sample);
         }
-        Ok(())
     };
-    let own = shares.pop().unwrap_or_default();
-    std::thread::scope(|scope| {
-        let others: Vec<_> =
-            shares.into_iter().map(|blocks| scope.spawn(|| work(blocks))).collect();
-        let mut outcome = work(own);
-        for other in others {
-            // A statistic that panics does so on the caller's thread too.
-            match other.join() {
-                Ok(part) => outcome = outcome.and(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        outcome
-    })?;
+    in_shares(plan.threads, blocks, resample, is_stopped)
+        .map_err(|Stopped| BootstrapError::Stopped)?;
     if let Some((replicate, &value)) = figures.iter().enumerate().find(|(_, f)| !f.is_finite()) {
         return Err(BootstrapError::Statistic { replicate, value });
     }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     distribution::normal_quantile,
+    shares::{Stopped, in_shares},
     sobol::{DIMENSIONS_MAX, Sobol},
     stats::compensated_sum,
 };
@@ -92,9 +93,8 @@ pub(super) fn run(
     let sequences = sequences(law, plan);
     let each = plan.paths / SCRAMBLES;
     let block_paths = if sequences.is_empty() { BLOCK_PATHS } else { each.min(BLOCK_PATHS) };
-    let mut shares: Vec<Vec<Block<'_>>> = (0..plan.threads).map(|_| Vec::new()).collect();
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(plan.seed);
-    for (index, part) in outcomes.chunks_mut(block_paths).enumerate() {
+    let blocks = outcomes.chunks_mut(block_paths).enumerate().map(|(index, part)| {
         let first = index * block_paths;
         let source = match sequences.get(first / each.max(1)) {
             Some(sequence) => {
@@ -107,28 +107,10 @@ pub(super) fn run(
                 Source::Stream(own)
             }
         };
-        shares[index % plan.threads].push(Block { source, outcomes: part });
-    }
-    let work = |blocks: Vec<Block<'_>>| {
-        for block in blocks {
-            if is_stopped() {
-                return Err(JointError::Stopped);
-            }
-            sampler.fill(block, plan.sampling);
-        }
-        Ok(())
-    };
-    // The caller's thread takes a share too, so that one thread means no other.
-    let own = shares.pop().unwrap_or_default();
-    std::thread::scope(|scope| {
-        let others: Vec<_> =
-            shares.into_iter().map(|blocks| scope.spawn(|| work(blocks))).collect();
-        let mut outcome = work(own);
-        for other in others {
-            outcome = outcome.and(other.join().expect("invariant: a block does not panic"));
-        }
-        outcome
-    })?;
+        Block { source, outcomes: part }
+    });
+    let fill = |block: Block<'_>| sampler.fill(block, plan.sampling);
+    in_shares(plan.threads, blocks, fill, is_stopped).map_err(|Stopped| JointError::Stopped)?;
     Ok(outcomes)
 }
 

@@ -5,6 +5,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::{BLOCK_PATHS, Market, Plan, Sampling, SimulateError};
+use crate::shares::{Stopped, in_shares};
 
 /// What is kept of each path, in path order.
 #[derive(Debug)]
@@ -56,33 +57,14 @@ pub(super) fn share_out(
     is_stopped: &(dyn Fn() -> bool + Sync),
 ) -> Result<Paths, SimulateError> {
     let mut paths = Paths { terminal: vec![0.0; plan.paths], drawdown: vec![0.0; plan.paths] };
-    let mut shares: Vec<Vec<Block<'_>>> = (0..plan.threads).map(|_| Vec::new()).collect();
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(plan.seed);
     let parts = paths.terminal.chunks_mut(BLOCK_PATHS).zip(paths.drawdown.chunks_mut(BLOCK_PATHS));
-    for (index, (terminal, drawdown)) in parts.enumerate() {
-        shares[index % plan.threads].push(Block { stream: stream.clone(), terminal, drawdown });
+    let blocks = parts.map(|(terminal, drawdown)| {
+        let own = stream.clone();
         stream.jump();
-    }
-    let work = |blocks: Vec<Block<'_>>| {
-        for block in blocks {
-            if is_stopped() {
-                return Err(SimulateError::Stopped);
-            }
-            fill(block);
-        }
-        Ok(())
-    };
-    // The caller's thread takes a share too, so that one thread means no other.
-    let own = shares.pop().unwrap_or_default();
-    std::thread::scope(|scope| {
-        let others: Vec<_> =
-            shares.into_iter().map(|blocks| scope.spawn(|| work(blocks))).collect();
-        let mut outcome = work(own);
-        for other in others {
-            outcome = outcome.and(other.join().expect("invariant: a block does not panic"));
-        }
-        outcome
-    })?;
+        Block { stream: own, terminal, drawdown }
+    });
+    in_shares(plan.threads, blocks, fill, is_stopped).map_err(|Stopped| SimulateError::Stopped)?;
     Ok(paths)
 }
 
