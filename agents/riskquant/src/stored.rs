@@ -167,6 +167,20 @@ impl Named<'_> {
         Ok((selected.series.into_iter().map(|of| of.name).collect(), returns))
     }
 
+    /// All series as returns of assets. Whoever names no assets gets the names of the dataset.
+    pub(crate) fn assets<P: JsonSchema>(
+        &mut self,
+        assets: &mut Vec<String>,
+        returns: &mut Vec<Vec<f64>>,
+    ) -> Result<(), Failure> {
+        let names;
+        (names, *returns) = self.returns::<P>("returns")?;
+        if assets.is_empty() {
+            *assets = names;
+        }
+        Ok(())
+    }
+
     /// One series of returns, and those after it of which `more` are taken.
     pub(crate) fn first_and<const MORE: usize, P: JsonSchema>(
         &mut self,

@@ -4,8 +4,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::{
-    BLUE, GREEN, GREY, INK, ORANGE, Undrawn, VERMILLION, aired, anchored, axis_text, drawn, extent,
-    percent, shortened,
+    BLUE, Chart, GREEN, GREY, INK, ORANGE, Undrawn, VERMILLION, aired, anchored, axis_text,
+    draw_legend, drawn, extent, percent, shortened,
 };
 
 /// The most assets whose names are written.
@@ -89,28 +89,14 @@ impl FrontierPicture {
                 );
             }
             self.draw_names(&mut chart)?;
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperLeft)
-                .background_style(WHITE.mix(0.9))
-                .border_style(INK.mix(0.25))
-                .label_font(axis_text(15))
-                .draw()?;
-            Ok(())
+            draw_legend(&mut chart)
         })
     }
 
     /// Names beside their spots, where there is room; each is kept clear of those before it.
     fn draw_names<'a, DB: DrawingBackend + 'a>(
         &self,
-        chart: &mut ChartContext<
-            'a,
-            DB,
-            Cartesian2d<
-                plotters::coord::types::RangedCoordf64,
-                plotters::coord::types::RangedCoordf64,
-            >,
-        >,
+        chart: &mut Chart<'a, DB>,
     ) -> Result<(), Undrawn>
     where
         DB::ErrorType: 'static,

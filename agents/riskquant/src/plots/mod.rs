@@ -12,6 +12,7 @@ mod track;
 use std::ops::Range;
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use serde_json::json;
@@ -160,6 +161,24 @@ fn thinned(values: &[f64]) -> Vec<(f64, f64)> {
     }
     points.push(at(values.len() - 1));
     points
+}
+
+/// A chart of two numbers.
+type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// What the lines and marks are, in the corner where there is most often room.
+fn draw_legend<'a, DB: DrawingBackend + 'a>(chart: &mut Chart<'a, DB>) -> Result<(), Undrawn>
+where
+    DB::ErrorType: 'static,
+{
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.9))
+        .border_style(INK.mix(0.25))
+        .label_font(axis_text(15))
+        .draw()?;
+    Ok(())
 }
 
 /// How axes look.

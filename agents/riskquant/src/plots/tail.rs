@@ -4,7 +4,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::{
-    BLUE, INK, ORANGE, Undrawn, VERMILLION, aired, anchored, axis_text, drawn, extent, percent,
+    BLUE, INK, ORANGE, Undrawn, VERMILLION, aired, anchored, axis_text, draw_legend, drawn, extent,
+    percent,
 };
 
 /// What is drawn.
@@ -86,14 +87,7 @@ impl TailPicture {
                 let text = EmptyElement::at((value, top * height)) + Text::new(name, (5, 5), style);
                 chart.draw_series([text])?;
             }
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperLeft)
-                .background_style(WHITE.mix(0.9))
-                .border_style(INK.mix(0.25))
-                .label_font(axis_text(15))
-                .draw()?;
-            Ok(())
+            draw_legend(&mut chart)
         })
     }
 

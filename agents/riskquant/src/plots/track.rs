@@ -3,8 +3,8 @@
 use plotters::prelude::*;
 
 use super::{
-    Area, BLUE, INK, ORANGE, Undrawn, VERMILLION, aired, axis_text, decimals, drawn, extent,
-    percent, thinned,
+    Area, BLUE, INK, ORANGE, Undrawn, VERMILLION, aired, axis_text, decimals, draw_legend, drawn,
+    extent, percent, thinned,
 };
 
 /// What is drawn.
@@ -76,14 +76,7 @@ fn draw_equity(area: &Area<'_>, equity: &[f64], benchmark: Option<&[f64]>) -> Re
         .draw_series(line)?
         .label("Equity")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], BLUE.stroke_width(2)));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.9))
-        .border_style(INK.mix(0.25))
-        .label_font(axis_text(15))
-        .draw()?;
-    Ok(())
+    draw_legend(&mut chart)
 }
 
 fn draw_drawdown(area: &Area<'_>, equity: &[f64]) -> Result<(), Undrawn> {

@@ -413,13 +413,7 @@ impl TakesSeries for Params {
     }
 
     fn put(&mut self, named: &mut Named<'_>) -> Result<(), Failure> {
-        let (names, returns) = named.returns::<Self>("returns")?;
-        self.returns = returns;
-        // Whoever names none gets those of the dataset.
-        if self.assets.is_empty() {
-            self.assets = names;
-        }
-        Ok(())
+        named.assets::<Self>(&mut self.assets, &mut self.returns)
     }
 }
 
