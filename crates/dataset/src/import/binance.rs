@@ -7,22 +7,14 @@ use csv::{ReaderBuilder, StringRecord};
 use zip::ZipArchive;
 
 use super::csv::unreadable;
+use super::draft::{CANDLE, draft_of_candles};
 use super::{Opened, UNPACKED_BYTES_MAX, number};
 use crate::table::Draft;
 use crate::time::time_of_text;
-use crate::{Column, DatasetError, Kind, Mistake};
+use crate::{DatasetError, Mistake};
 
 /// Open time, the five that are kept, close time, quote volume, trades, two of takers, unused.
 const FIELDS: usize = 12;
-
-/// What is kept, in the order of the fields after the open time.
-const KEPT: [(&str, Kind); 5] = [
-    ("open", Kind::Price),
-    ("high", Kind::Price),
-    ("low", Kind::Price),
-    ("close", Kind::Price),
-    ("volume", Kind::Volume),
-];
 
 pub(super) fn read(opened: &Opened, draft: &mut Option<Draft>) -> Result<(), DatasetError> {
     let file = opened.name.as_str();
@@ -31,16 +23,7 @@ pub(super) fn read(opened: &Opened, draft: &mut Option<Draft>) -> Result<(), Dat
         false => None,
     };
     let text = unpacked.as_deref().unwrap_or(&opened.bytes);
-    let draft = match draft {
-        Some(draft) => {
-            draft.continue_with(file);
-            draft
-        }
-        None => {
-            let column = |(name, kind): (&str, Kind)| Column { name: name.to_owned(), kind };
-            draft.insert(Draft::new(file, KEPT.map(column).to_vec())?)
-        }
-    };
+    let draft = draft_of_candles(draft, file)?;
     let mut reader = ReaderBuilder::new().has_headers(false).from_reader(text);
     let mut record = StringRecord::new();
     let mut row = 0_u64;
@@ -75,8 +58,8 @@ fn push(
     }
     let example = "1704067200000";
     let time = time_of_text(&record[0]).map_err(|r| wrong("open_time", &record[0], r, example))?;
-    let mut values = [0.0; KEPT.len()];
-    for ((value, (name, _)), text) in values.iter_mut().zip(KEPT).zip(record.iter().skip(1)) {
+    let mut values = [0.0; CANDLE.len()];
+    for ((value, (name, _)), text) in values.iter_mut().zip(CANDLE).zip(record.iter().skip(1)) {
         *value = number(text).map_err(|rule| wrong(name, text, rule, "42000.5"))?;
     }
     draft.push(row, time, &values)

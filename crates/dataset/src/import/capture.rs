@@ -9,10 +9,11 @@ use std::io::{BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 
+use super::draft::{CANDLE, draft_of_candles};
 use super::{Opened, UNPACKED_BYTES_MAX, number};
 use crate::table::Draft;
 use crate::time::in_range;
-use crate::{Column, DatasetError, Kind, Mistake};
+use crate::{DatasetError, Mistake};
 
 /// Longest line there may be.
 const LINE_BYTES_MAX: u64 = 4 << 20;
@@ -43,8 +44,7 @@ struct Message<'a> {
 #[derive(Clone, Copy)]
 struct Candle {
     begins: i64,
-    /// Open, high, low, close, volume.
-    values: [f64; 5],
+    values: [f64; CANDLE.len()],
 }
 
 pub(super) fn read(
@@ -53,23 +53,7 @@ pub(super) fn read(
     draft: &mut Option<Draft>,
 ) -> Result<(), DatasetError> {
     let file = opened.name.as_str();
-    let draft = match draft {
-        Some(draft) => {
-            draft.continue_with(file);
-            draft
-        }
-        None => {
-            let column = |(name, kind): (&str, Kind)| Column { name: name.to_owned(), kind };
-            let columns = [
-                ("open", Kind::Price),
-                ("high", Kind::Price),
-                ("low", Kind::Price),
-                ("close", Kind::Price),
-                ("volume", Kind::Volume),
-            ];
-            draft.insert(Draft::new(file, columns.map(column).to_vec())?)
-        }
-    };
+    let draft = draft_of_candles(draft, file)?;
     let candles = candles(opened, interval)?;
     let whole = candles.get(1..candles.len().saturating_sub(1)).unwrap_or_default();
     for (row, candle) in (1..).zip(whole) {

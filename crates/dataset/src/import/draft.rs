@@ -91,3 +91,29 @@ fn kind_of(name: &str) -> Option<Kind> {
         _ => None,
     }
 }
+
+/// What a candle is, besides its time.
+pub(super) const CANDLE: [(&str, Kind); 5] = [
+    ("open", Kind::Price),
+    ("high", Kind::Price),
+    ("low", Kind::Price),
+    ("close", Kind::Price),
+    ("volume", Kind::Volume),
+];
+
+/// The draft that the candles of a file go to: that of the files before it, or a new one.
+pub(super) fn draft_of_candles<'d>(
+    draft: &'d mut Option<Draft>,
+    file: &str,
+) -> Result<&'d mut Draft, DatasetError> {
+    match draft {
+        Some(draft) => {
+            draft.continue_with(file);
+            Ok(draft)
+        }
+        None => {
+            let column = |(name, kind): (&str, Kind)| Column { name: name.to_owned(), kind };
+            Ok(draft.insert(Draft::new(file, CANDLE.map(column).to_vec())?))
+        }
+    }
+}
