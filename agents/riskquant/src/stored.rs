@@ -27,6 +27,10 @@ pub(crate) struct Dataset(String);
 
 /// Parameters of which some may be named instead of given.
 pub(crate) trait TakesSeries: DeserializeOwned + JsonSchema {
+    /// How many times as long as what could be given a named series may be. More than once only where
+    /// the work grows with the length and no faster.
+    const LENGTHENED: usize = 1;
+
     /// What the call names.
     fn dataset(&self) -> Option<&Dataset>;
 
@@ -155,7 +159,7 @@ impl Dataset {
 impl Named<'_> {
     /// All series as simple returns, with their names; `place` is where they go, whose bounds they
     /// keep.
-    pub(crate) fn returns<P: JsonSchema>(
+    pub(crate) fn returns<P: TakesSeries>(
         &mut self,
         place: &str,
     ) -> Result<(Vec<String>, Vec<Vec<f64>>), Failure> {
@@ -168,7 +172,7 @@ impl Named<'_> {
     }
 
     /// All series as returns of assets. Whoever names no assets gets the names of the dataset.
-    pub(crate) fn assets<P: JsonSchema>(
+    pub(crate) fn assets<P: TakesSeries>(
         &mut self,
         assets: &mut Vec<String>,
         returns: &mut Vec<Vec<f64>>,
@@ -182,7 +186,7 @@ impl Named<'_> {
     }
 
     /// One series of returns, and those after it of which `more` are taken.
-    pub(crate) fn first_and<const MORE: usize, P: JsonSchema>(
+    pub(crate) fn first_and<const MORE: usize, P: TakesSeries>(
         &mut self,
         place: &str,
     ) -> Result<(Vec<f64>, Vec<Vec<f64>>), Failure> {
@@ -202,12 +206,15 @@ impl Named<'_> {
     }
 
     /// One series of returns.
-    pub(crate) fn one<P: JsonSchema>(&mut self, place: &str) -> Result<Vec<f64>, Failure> {
+    pub(crate) fn one<P: TakesSeries>(&mut self, place: &str) -> Result<Vec<f64>, Failure> {
         Ok(self.first_and::<0, P>(place)?.0)
     }
 
     /// Open, high, low and close of each row.
-    pub(crate) fn candles<P: JsonSchema>(&mut self, place: &str) -> Result<Vec<[f64; 4]>, Failure> {
+    pub(crate) fn candles<P: TakesSeries>(
+        &mut self,
+        place: &str,
+    ) -> Result<Vec<[f64; 4]>, Failure> {
         let selected = self.reference.read_candles(self.store).map_err(|error| refused(&error))?;
         let rows = selected.times.len();
         self.bounded::<P>(place, rows)?;
@@ -216,8 +223,8 @@ impl Named<'_> {
         Ok((0..rows).map(|row| std::array::from_fn(|series| price(series, row))).collect())
     }
 
-    /// What is named may not be longer than what could be given: a tool's work is bounded by it.
-    fn bounded<P: JsonSchema>(&self, place: &str, length: usize) -> Result<(), Failure> {
+    /// A tool's work is bounded by the length of what is given or named.
+    fn bounded<P: TakesSeries>(&self, place: &str, length: usize) -> Result<(), Failure> {
         let mut node = &input_of::<P>();
         for part in place.split('.') {
             let member = &node["properties"][part];
@@ -229,6 +236,7 @@ impl Named<'_> {
         }
         let inner = if node["items"]["type"] == "array" { &node["items"] } else { node };
         let max = inner["maxItems"].as_u64().and_then(|max| usize::try_from(max).ok());
+        let max = max.map(|max| max.saturating_mul(P::LENGTHENED));
         match max.filter(|max| length > *max) {
             None => Ok(()),
             Some(max) => {

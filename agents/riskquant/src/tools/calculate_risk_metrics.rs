@@ -383,6 +383,8 @@ fn field(series: &str) -> &str {
 // === impl Params ===
 
 impl TakesSeries for Params {
+    const LENGTHENED: usize = 10;
+
     fn dataset(&self) -> Option<&Dataset> {
         self.dataset.as_ref()
     }

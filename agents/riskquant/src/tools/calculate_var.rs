@@ -360,6 +360,8 @@ fn field_of_assets(name: &str) -> &str {
 // === impl Params ===
 
 impl TakesSeries for Params {
+    const LENGTHENED: usize = 10;
+
     fn dataset(&self) -> Option<&Dataset> {
         self.dataset.as_ref()
     }

@@ -318,6 +318,8 @@ impl Volatility {
 // === impl Params ===
 
 impl TakesSeries for Params {
+    const LENGTHENED: usize = 10;
+
     fn dataset(&self) -> Option<&Dataset> {
         self.dataset.as_ref()
     }

@@ -372,6 +372,8 @@ fn falls(params: &Params, fields: &Fields<'_>) -> Result<Option<Vec<Fall>>, Fail
 // === impl Params ===
 
 impl TakesSeries for Params {
+    const LENGTHENED: usize = 10;
+
     fn dataset(&self) -> Option<&Dataset> {
         self.dataset.as_ref()
     }

@@ -35,14 +35,17 @@ fn import_datasets(state: &Path) {
         candles.push_str(&format!("{time},{open},{high},{low},{close}\n"));
         returns.push_str(&format!("{time},{change}\n"));
     }
+    put(state, "btc_1h", &candles);
+    put(state, "mine", &returns);
+}
+
+fn put(state: &Path, name: &str, text: &str) {
+    let file = state.join(format!("{name}.csv"));
+    fs::write(&file, text).unwrap();
+    let files = vec![file];
+    let of = Import { files, format: None, values: None, columns: None, interval_ms: None };
     let store = Store::new(state.join("datasets"));
-    for (name, text) in [("btc_1h", &candles), ("mine", &returns)] {
-        let file = state.join(format!("{name}.csv"));
-        fs::write(&file, text).unwrap();
-        let files = vec![file];
-        let of = Import { files, format: None, values: None, columns: None, interval_ms: None };
-        store.put(&name.parse::<Name>().unwrap(), import(&of).unwrap()).unwrap();
-    }
+    store.put(&name.parse::<Name>().unwrap(), import(&of).unwrap()).unwrap();
 }
 
 impl World {
@@ -410,6 +413,42 @@ async fn a_dataset_answers_as_its_numbers_do_and_is_named_in_the_answer() {
     let expect = "mine@2024-01-02..: 276 returns from 2024-01-02T00:00:00Z to \
                   2024-01-13T11:00:00Z, sha256 ";
     assert!(read.starts_with(expect) && read.len() == expect.len() + 12, "{read}");
+}
+
+/// Years of hours are more than anybody gives as numbers.
+#[tokio::test]
+async fn a_series_that_is_named_may_be_longer_where_the_work_allows() {
+    let world = World::new(Config::default()).await;
+    let mut text = "time,return\n".to_owned();
+    for hour in 0..25_000_u32 {
+        let change = f64::from(hour * 37 % 101) / 5_000.0 - 0.01;
+        text.push_str(&format!("{},{change}\n", 1_600_000_000 + 3_600 * hour));
+    }
+    put(world.state.path(), "years", &text);
+    let named = |mut args: Value| {
+        args["dataset"] = json!("years");
+        args
+    };
+    let year = json!({"periods_per_year": 8760.0, "risk_free_rate": 0.0});
+    let mut held = year.clone();
+    held["positions"] = json!([{"symbol": "BTCUSDT", "value": "1"}]);
+    let model = json!({"model": "realised", "periods_per_year": 8760.0});
+    let tail = json!({"confidence": 0.95, "horizon": 1, "method": "historical"});
+    for (tool, args) in [
+        ("performance_report", year),
+        ("calculate_risk_metrics", held),
+        ("fit_volatility", model),
+        ("calculate_var", tail),
+    ] {
+        let answer = world.call(tool, &named(args)).await.unwrap();
+        let read = answer["dataset"].as_str().unwrap();
+        assert!(read.starts_with("years: 25000 returns"), "{tool}: {read}");
+    }
+    let windows =
+        json!({"confidence": 0.95, "method": "historical", "window": 100, "significance": 0.05});
+    let refused = world.call("backtest_var", &named(windows)).await.unwrap_err().to_string();
+    let rule = "must select at most 10000: end it with a shorter @FROM..TO";
+    assert!(refused.contains(rule), "{refused}");
 }
 
 #[tokio::test]
