@@ -122,8 +122,8 @@ pub struct Candle {
     pub volume: Amount,
     /// What that was worth in the quote asset.
     pub quote_volume: Amount,
-    /// How many trades.
-    pub trades: u64,
+    /// How many trades; `None` where the venue does not tell.
+    pub trades: Option<u64>,
 }
 
 /// The last 24 hours of an instrument.
@@ -143,8 +143,8 @@ pub struct Ticker {
     pub volume: Amount,
     /// What that was worth in the quote asset.
     pub quote_volume: Amount,
-    /// How many trades.
-    pub trades: u64,
+    /// How many trades; `None` where the venue does not tell.
+    pub trades: Option<u64>,
     /// The end of the span, by the venue's clock.
     pub at: Timestamp,
 }

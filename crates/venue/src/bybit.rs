@@ -12,6 +12,7 @@
 //! * An order that was taken in has not necessarily traded: its fills come by the account's stream.
 
 mod book;
+mod history;
 mod parse;
 mod rest;
 mod streams;

@@ -113,8 +113,9 @@ struct CandleView {
     volume: AmountText,
     /// What that was worth in the quote asset.
     quote_volume: AmountText,
-    /// How many trades.
-    trades: u64,
+    /// How many trades; absent where the venue does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trades: Option<u64>,
     /// Its span is over.
     is_closed: bool,
 }

@@ -63,8 +63,9 @@ struct TickerView {
     volume: AmountText,
     /// What that was worth in the quote asset.
     quote_volume: AmountText,
-    /// How many trades.
-    trades: u64,
+    /// How many trades; absent where the venue does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trades: Option<u64>,
     /// The end of the span.
     as_of: TimeText,
 }

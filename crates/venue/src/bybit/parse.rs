@@ -20,8 +20,8 @@ struct Answer<T> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page<T> {
-    list: Vec<T>,
+pub(super) struct Page<T> {
+    pub(super) list: Vec<T>,
     #[serde(default)]
     next_page_cursor: String,
 }
@@ -252,7 +252,10 @@ pub(crate) struct KeyPowers {
     pub(crate) trades: bool,
 }
 
-fn result<'a, T: Deserialize<'a>>(what: &'static str, text: &'a [u8]) -> Result<T, ParseError> {
+pub(super) fn result<'a, T: Deserialize<'a>>(
+    what: &'static str,
+    text: &'a [u8],
+) -> Result<T, ParseError> {
     json::<Answer<T>>(what, text).map(|answer| answer.result)
 }
 
@@ -463,7 +466,7 @@ fn side(text: &str) -> Result<Side, ParseError> {
 }
 
 /// The venue leaves a number empty where there is none yet.
-fn or_zero(text: &str) -> &str {
+pub(super) fn or_zero(text: &str) -> &str {
     if text.is_empty() { "0" } else { text }
 }
 

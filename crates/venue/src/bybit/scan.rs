@@ -1,6 +1,6 @@
 //! What outside bytes go through first, open to fuzzers. Any bytes are taken and nothing panics.
 
-use super::{parse, rest};
+use super::{history, parse, rest};
 use crate::Grid;
 use crate::binance::ParseError;
 
@@ -23,5 +23,7 @@ pub fn read(bytes: &[u8]) -> Vec<Result<(), ParseError>> {
         parse::stream_orders(bytes).map(drop),
         parse::stream_fills(bytes, |_| None).map(drop),
         parse::stream_balances(bytes).map(drop),
+        history::scanned(bytes),
+        history::ticker(bytes).map(drop),
     ]
 }

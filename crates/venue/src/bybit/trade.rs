@@ -8,7 +8,7 @@ use domain::{
 };
 use risk::Approved;
 
-use super::{BybitVenue, parse};
+use super::{BybitVenue, history, parse};
 use crate::binance::ParseError;
 use crate::binance::outcome::Failure;
 use crate::ladder::{Grid, Ladder};
@@ -456,14 +456,29 @@ impl Venue for BybitVenue {
         })
     }
 
-    fn candles(&self, _wish: CandleWish) -> BoxFuture<'_, Result<Vec<Candle>, ReadError>> {
-        let why = lacking("candles that tell how many trades are in them");
-        Box::pin(async move { Err(ReadError::Unavailable { why }) })
+    fn candles(&self, wish: CandleWish) -> BoxFuture<'_, Result<Vec<Candle>, ReadError>> {
+        Box::pin(async move {
+            let question = history::Question::of(&wish, ROWS_MAX)
+                .ok_or_else(|| ReadError::Unavailable { why: lacking("candles of this length") })?;
+            let mut params = vec![
+                ("category", "spot"),
+                ("symbol", wish.symbol.as_str()),
+                ("interval", question.interval),
+                ("limit", &question.limit),
+            ];
+            params.extend(question.start.as_ref().map(|start| ("start", start.as_str())));
+            params.extend(question.end.as_ref().map(|end| ("end", end.as_str())));
+            let answer = self.rest.read("/v5/market/kline", &params, false).await?;
+            history::candles(&answer, &wish).map_err(|error| unreadable(&error))
+        })
     }
 
-    fn ticker(&self, _symbol: Symbol) -> BoxFuture<'_, Result<Ticker, ReadError>> {
-        let why = lacking("ticker that tells how many trades the day had");
-        Box::pin(async move { Err(ReadError::Unavailable { why }) })
+    fn ticker(&self, symbol: Symbol) -> BoxFuture<'_, Result<Ticker, ReadError>> {
+        Box::pin(async move {
+            let params = [("category", "spot"), ("symbol", symbol.as_str())];
+            let answer = self.rest.read("/v5/market/tickers", &params, false).await?;
+            history::ticker(&answer).map_err(|error| unreadable(&error))
+        })
     }
 
     fn watch(&self, symbol: Symbol) -> BoxFuture<'_, Result<(), ReadError>> {

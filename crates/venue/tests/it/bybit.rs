@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use venue::binance::ConnectError;
 use venue::bybit::{BybitVenue, Config};
 use venue::{
-    CancelError, Feed, LocalBudget, Received, ReplaceError, SubmitError, Venue, VenueEventKind,
-    VenueOrderStatus,
+    CancelError, CandleWish, Feed, Interval, LocalBudget, Received, ReplaceError, SubmitError,
+    Venue, VenueEventKind, VenueOrderStatus,
 };
 
 use crate::support::{
@@ -280,6 +280,24 @@ async fn what_is_asked_is_answered() {
     server.next("GET /v5/market/recent-trade", ok(8));
     let trades = venue.market_trades(btcusdt(), 2).await.unwrap();
     assert_eq!((trades[0].taker, trades[1].taker), (Side::Buy, Side::Sell));
+    server.next("GET /v5/market/kline", ok(16));
+    let wish = CandleWish {
+        symbol: btcusdt(),
+        interval: Interval::Hour1,
+        start: None,
+        end: None,
+        limit: 2,
+    };
+    let candles = venue.candles(wish.clone()).await.unwrap();
+    let closes: Vec<String> = candles.iter().map(|candle| candle.close.to_string()).collect();
+    assert_eq!(closes, ["100.5", "101.5"]);
+    let asked = server.seen("GET /v5/market/kline");
+    assert_eq!(asked, ["category=spot&symbol=BTCUSDT&interval=60&limit=2"]);
+    let eight = venue.candles(CandleWish { interval: Interval::Hour8, ..wish }).await.unwrap_err();
+    assert!(eight.to_string().contains("no candles of this length"), "{eight}");
+    server.next("GET /v5/market/tickers", ok(17));
+    let day = venue.ticker(btcusdt()).await.unwrap();
+    assert_eq!((day.last, day.open), ("100.5".parse().ok(), "98".parse().ok()));
     server.next(REALTIME, ok(4));
     let open = venue.open_orders().await.unwrap();
     let kept = OrderKind::Limit {

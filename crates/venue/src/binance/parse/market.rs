@@ -90,7 +90,7 @@ fn candle(row: &[&RawValue]) -> Result<Candle, ParseError> {
         volume: field("volume", "decimal", text(5)?)?,
         close_time: time(6, "close time")?,
         quote_volume: field("quote volume", "decimal", text(7)?)?,
-        trades: field("trades", "count", raw(8)?)?,
+        trades: Some(field("trades", "count", raw(8)?)?),
     })
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn ticker(text: &[u8]) -> Result<Ticker, ParseError> {
         low: price("lowPrice", &day.low_price)?,
         volume: field("volume", "decimal", &day.volume)?,
         quote_volume: field("quoteVolume", "decimal", &day.quote_volume)?,
-        trades: day.count,
+        trades: Some(day.count),
         at: moment(day.close_time),
     })
 }
@@ -125,7 +125,10 @@ mod tests {
         let text = br#"[[1499040000000,"0.01634790","0.80000000","0.01575800","0.01577100","148976.11427815",1499644799999,"2434.19055334",308,"1756.87402397","28.46694368","0","new"]]"#;
         let candles = candles(text).unwrap();
         assert_eq!(candles[0].high, "0.8".parse().unwrap());
-        assert_eq!((candles[0].trades, candles[0].close_time), (308, moment(1_499_644_799_999)));
+        assert_eq!(
+            (candles[0].trades, candles[0].close_time),
+            (Some(308), moment(1_499_644_799_999))
+        );
         let short = super::candles(b"[[1499040000000]]").unwrap_err().to_string();
         assert_eq!(short, "a candle has an unexpected shape: it has no 1");
     }
@@ -134,7 +137,7 @@ mod tests {
     fn a_market_without_trades_has_no_prices() {
         let text = br#"{"symbol":"BTCUSDT","priceChange":"0","lastPrice":"0.00000000","openPrice":"0.00","highPrice":"0","lowPrice":"0","volume":"0.0","quoteVolume":"0","openTime":1,"closeTime":2,"firstId":-1,"count":0}"#;
         let ticker = ticker(text).unwrap();
-        assert_eq!((ticker.last, ticker.trades, ticker.at), (None, 0, moment(2)));
+        assert_eq!((ticker.last, ticker.trades, ticker.at), (None, Some(0), moment(2)));
     }
 
     #[test]
