@@ -26,6 +26,7 @@ use wire::{AgentName, Failure};
 use crate::books::Books;
 use crate::budget::SharedBudget;
 use crate::desk::{Desk, Parts, quote};
+use crate::fill_log;
 use crate::lease::Lease;
 use crate::plan::{AccountPlan, durability_of, plans};
 use crate::reconcile;
@@ -525,6 +526,8 @@ impl Shared {
         let sent = desk.count_orders().await?;
         desk.books().await.rate = sent;
         self.tasks.spawn(risk_model::keep(Arc::clone(&desk), plan.symbols.clone(), stop.clone()));
+        let log = environment.bus.log(&self.agent, &fill_log::name(&plan.name));
+        self.tasks.spawn(fill_log::keep(Arc::clone(&desk), log, stop.clone()));
         self.tasks.spawn(reports::take_in(Arc::clone(&desk), reports, stop.clone()));
         for symbol in &plan.symbols {
             desk.venue.watch(symbol.clone()).await.map_err(|error| error.to_string())?;

@@ -16,6 +16,7 @@ mod budget;
 mod cancel;
 mod conduct;
 mod desk;
+mod fill_log;
 mod history;
 mod kind;
 mod latency;

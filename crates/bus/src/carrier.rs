@@ -96,6 +96,25 @@ pub(crate) trait Carrier: fmt::Debug + Send + Sync {
     /// Lifts a counter to `to` if it is lower.
     fn lift(&self, key: String, to: u64, ttl: Duration) -> BoxFuture<'_, Result<(), CarrierError>>;
 
+    /// Writes an entry of a log under its number; false when it has that number or a later one.
+    fn append(
+        &self,
+        log: String,
+        number: u64,
+        entry: Bytes,
+    ) -> BoxFuture<'_, Result<bool, CarrierError>>;
+
+    /// The number of the last entry of a log; 0 when there is none.
+    fn last(&self, log: String) -> BoxFuture<'_, Result<u64, CarrierError>>;
+
+    /// Entries of a log after a number, the oldest first.
+    fn entries(
+        &self,
+        log: String,
+        after: u64,
+        count: u32,
+    ) -> BoxFuture<'_, Result<Vec<(u64, Bytes)>, CarrierError>>;
+
     /// Whether it works, as it changes.
     fn health(&self) -> watch::Receiver<Health>;
 }

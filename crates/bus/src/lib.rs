@@ -1,9 +1,9 @@
 //! Asking and telling between agents: one interface over Redis and over memory.
 //!
-//! A [`Bus`] is a connection to one of two carriers. On top of either stand the same four parts:
+//! A [`Bus`] is a connection to one of two carriers. On top of either stand the same five parts:
 //! a [`Server`] answers calls on its own inbox and says that it is there; a [`Client`] finds the
 //! instances, asks the less busy of two and knows what silence means; a [`Publisher`] numbers
-//! its events; a [`Listener`] sees what it missed. A carrier only moves bytes and keeps keys that
+//! its events; a [`Listener`] sees what it missed; a [`Log`] keeps what must not be. A carrier only moves bytes and keeps keys that
 //! expire, so the semantics are written, and tested, once.
 //!
 //! # Invariants
@@ -18,6 +18,7 @@ mod carrier;
 mod client;
 mod directory;
 mod lease;
+mod log;
 mod memory;
 mod redis;
 mod server;
@@ -33,6 +34,7 @@ pub use carrier::Health;
 pub use client::{CallOptions, Client};
 pub use directory::{Directory, Instance};
 pub use lease::{Claim, Raise, Raised};
+pub use log::Log;
 pub use redis::{RedisUrl, RedisUrlError};
 pub use server::{Call, Handler, Identity, Server, ServerOptions, Status};
 pub use stats::{Counts, Stats};

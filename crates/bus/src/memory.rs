@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::carrier::{Carrier, CarrierError, Health, Receipt, Sink, Subscription, matches};
+use crate::log::ENTRIES_KEPT;
 use crate::{Raise, Raised};
 
 /// A bus within one process.
@@ -27,6 +29,7 @@ struct Shared {
     /// How many of the names in `sinks` are patterns, so that most messages need not look.
     patterns: usize,
     keys: BTreeMap<String, (Bytes, Instant)>,
+    logs: BTreeMap<String, BTreeMap<u64, Bytes>>,
     next: u64,
 }
 
@@ -202,6 +205,44 @@ impl Carrier for Memory {
             shared.keys.insert(key, (Bytes::from(to.to_string()), now + ttl));
         }
         ready(Ok(())).boxed()
+    }
+
+    fn append(
+        &self,
+        log: String,
+        number: u64,
+        entry: Bytes,
+    ) -> BoxFuture<'_, Result<bool, CarrierError>> {
+        let mut shared = self.lock();
+        let log = shared.logs.entry(log).or_default();
+        let is_new = log.last_key_value().is_none_or(|(last, _)| *last < number);
+        if is_new {
+            log.insert(number, entry);
+        }
+        while u64::try_from(log.len()).is_ok_and(|count| count > ENTRIES_KEPT) {
+            log.pop_first();
+        }
+        ready(Ok(is_new)).boxed()
+    }
+
+    fn last(&self, log: String) -> BoxFuture<'_, Result<u64, CarrierError>> {
+        let shared = self.lock();
+        let last = shared.logs.get(&log).and_then(BTreeMap::last_key_value);
+        ready(Ok(last.map_or(0, |(number, _)| *number))).boxed()
+    }
+
+    fn entries(
+        &self,
+        log: String,
+        after: u64,
+        count: u32,
+    ) -> BoxFuture<'_, Result<Vec<(u64, Bytes)>, CarrierError>> {
+        let shared = self.lock();
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let later = (Bound::Excluded(after), Bound::Unbounded);
+        let found = shared.logs.get(&log).into_iter().flat_map(|log| log.range(later)).take(count);
+        let found = found.map(|(number, entry)| (*number, entry.clone())).collect();
+        ready(Ok(found)).boxed()
     }
 
     fn health(&self) -> watch::Receiver<Health> {

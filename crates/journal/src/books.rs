@@ -21,6 +21,8 @@ pub const PAGE_MAX: u32 = 1_000;
 pub struct Page<T> {
     /// The rows.
     pub rows: Vec<T>,
+    /// The sequence number of each.
+    pub numbers: Vec<i64>,
     /// Ask for what comes after this; `None` when there was nothing more.
     pub next_after: Option<i64>,
 }
@@ -76,8 +78,10 @@ impl Journal {
                 .map_err(unavailable("load fills"))?
         });
         let rows = rows?;
-        let next_after = rows.last().map(|row| row.0);
-        Ok(Page { rows: rows.iter().map(read_fill).collect::<Result<_, _>>()?, next_after })
+        let numbers: Vec<i64> = rows.iter().map(|row| row.0).collect();
+        let next_after = numbers.last().copied();
+        let rows = rows.iter().map(read_fill).collect::<Result<_, _>>()?;
+        Ok(Page { rows, numbers, next_after })
     }
 
     /// Records a deposit, once for each `deposit_id`. Tells whether it is new.
@@ -141,8 +145,10 @@ impl Journal {
                 .map_err(unavailable("load deposits"))?
         });
         let rows = rows?;
-        let next_after = rows.last().map(|row| row.0);
-        Ok(Page { rows: rows.into_iter().map(read_deposit).collect::<Result<_, _>>()?, next_after })
+        let numbers: Vec<i64> = rows.iter().map(|row| row.0).collect();
+        let next_after = numbers.last().copied();
+        let rows = rows.into_iter().map(read_deposit).collect::<Result<_, _>>()?;
+        Ok(Page { rows, numbers, next_after })
     }
 }
 

@@ -74,6 +74,12 @@ pub fn rate_key(agent: &AgentName, window: &str) -> String {
     format!("bot4:rate:{agent}:{window}")
 }
 
+/// What an agent has written down for others to read at their own pace.
+#[must_use]
+pub fn log_key(agent: &AgentName, name: &str) -> String {
+    format!("bot4:log:{agent}:{name}")
+}
+
 /// Splits a topic channel into its agent and topic.
 #[must_use]
 pub fn parse_topic(channel: &str) -> Option<(AgentName, &str)> {

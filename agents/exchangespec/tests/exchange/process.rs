@@ -200,7 +200,35 @@ async fn survives(database: &str, state: &Path) {
     for (asset, deposit) in [("USDT", "100000"), ("BTC", "0"), ("ETH", "0")] {
         assert_eq!(total(&end, asset), from_fills(deposit, asset, &all), "{asset}");
     }
+    log_is_kept(&redis, &bus, &all).await;
     program.kill();
+}
+
+/// The log has every fill, and a Redis that has forgotten them is told all of them again.
+async fn log_is_kept(redis: &Redis, bus: &Bus, orders: &[Value]) {
+    logged(bus, orders).await;
+    assert_eq!(redis.cli(&["DEL", "bot4:log:exchangespec:fills:paper"]), "1");
+    logged(bus, orders).await;
+}
+
+/// Waits until the log has every fill of these orders; each is there once.
+async fn logged(bus: &Bus, orders: &[Value]) {
+    let log = bus.log(&"exchangespec".parse().unwrap(), "fills:paper");
+    let mut expected: Vec<Value> =
+        orders.iter().flat_map(|order| order["fills"].as_array().unwrap()).cloned().collect();
+    let key = |fill: &Value| (fill["symbol"].to_string(), fill["trade_id"].as_u64());
+    expected.sort_by_key(key);
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        tick.tick().await;
+        let entries: Vec<(u64, Value)> = log.after(0, 10_000).await.unwrap();
+        assert!(entries.is_sorted_by_key(|(number, _)| *number), "{entries:?}");
+        let mut fills: Vec<Value> = entries.into_iter().map(|(_, fill)| fill).collect();
+        fills.sort_by_key(key);
+        if fills.len() >= expected.len() {
+            return assert_eq!(fills, expected);
+        }
+    }
 }
 
 #[tokio::test]

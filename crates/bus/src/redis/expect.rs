@@ -74,6 +74,24 @@ impl Reply {
         }
     }
 
+    /// The entries of a stream that have one field: name and value of each.
+    pub(super) fn entries(&self) -> Result<Vec<(Bytes, Bytes)>, CarrierError> {
+        let Value::List(items) = &self.value else { return Err(odd()) };
+        let entry = |item: &Value| match item {
+            Value::List(parts) => match parts.as_slice() {
+                [Value::Text(id), Value::List(fields)] => match fields.as_slice() {
+                    [Value::Text(_), Value::Text(value)] => {
+                        Ok((self.bytes.slice(id.clone()), self.bytes.slice(value.clone())))
+                    }
+                    _ => Err(odd()),
+                },
+                _ => Err(odd()),
+            },
+            _ => Err(odd()),
+        };
+        items.iter().map(entry).collect()
+    }
+
     fn ranges(&self, items: &[Value]) -> Vec<Bytes> {
         let texts = items.iter().filter_map(|item| match item {
             Value::Text(range) => Some(self.bytes.slice(range.clone())),

@@ -34,6 +34,7 @@ use wire::{AgentName, InstanceId, topics};
 pub use url::{RedisUrl, RedisUrlError};
 
 use crate::carrier::{Carrier, CarrierError, Health, Receipt, Sink, Subscription};
+use crate::log::ENTRIES_KEPT;
 use crate::{Raise, Raised, Stats};
 use connection::Connection;
 use expect::{Expect, Reply, odd};
@@ -261,6 +262,58 @@ impl Carrier for Redis {
         .boxed()
     }
 
+    fn append(
+        &self,
+        log: String,
+        number: u64,
+        entry: Bytes,
+    ) -> BoxFuture<'_, Result<bool, CarrierError>> {
+        async move {
+            let (kept, id) = (ENTRIES_KEPT.to_string(), format!("{number}-0"));
+            let words: [&[u8]; 8] = [
+                b"XADD",
+                log.as_bytes(),
+                b"MAXLEN",
+                b"~",
+                kept.as_bytes(),
+                id.as_bytes(),
+                b"entry",
+                &entry,
+            ];
+            match self.ask(&words).await {
+                Ok(_) => Ok(true),
+                Err(CarrierError::Refused(why)) if why.contains("equal or smaller") => Ok(false),
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
+    fn last(&self, log: String) -> BoxFuture<'_, Result<u64, CarrierError>> {
+        async move {
+            let words: [&[u8]; 6] = [b"XREVRANGE", log.as_bytes(), b"+", b"-", b"COUNT", b"1"];
+            let found = self.ask(&words).await?.entries()?;
+            found.first().map_or(Ok(0), |(id, _)| number_of(id))
+        }
+        .boxed()
+    }
+
+    fn entries(
+        &self,
+        log: String,
+        after: u64,
+        count: u32,
+    ) -> BoxFuture<'_, Result<Vec<(u64, Bytes)>, CarrierError>> {
+        async move {
+            let (from, count) = (format!("({after}-0"), count.to_string());
+            let words: [&[u8]; 6] =
+                [b"XRANGE", log.as_bytes(), from.as_bytes(), b"+", b"COUNT", count.as_bytes()];
+            let found = self.ask(&words).await?.entries()?;
+            found.into_iter().map(|(id, entry)| Ok((number_of(&id)?, entry))).collect()
+        }
+        .boxed()
+    }
+
     fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
@@ -272,6 +325,13 @@ fn text(bytes: &Bytes) -> String {
 
 fn number(bytes: &Bytes) -> Result<u64, CarrierError> {
     text(bytes).parse().map_err(|_no_number| odd())
+}
+
+/// The number in the name of an entry: `17-0`.
+fn number_of(id: &Bytes) -> Result<u64, CarrierError> {
+    let id = text(id);
+    let (number, _) = id.split_once('-').ok_or_else(odd)?;
+    number.parse().map_err(|_no_number| odd())
 }
 
 impl Drop for Redis {

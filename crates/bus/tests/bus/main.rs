@@ -6,5 +6,6 @@ mod contract;
 mod faults;
 mod foreign;
 mod leases;
+mod logs;
 mod secured;
 mod support;

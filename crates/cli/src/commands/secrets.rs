@@ -141,11 +141,11 @@ fn asked_rules(asker: &str) -> String {
 }
 
 /// What an agent may do besides whose instances own accounts and share limits: scripts, because each
-/// step must be one for everybody else; they reach these keys and no others.
+/// step must be one for everybody else; they reach these keys and no others. It writes logs, too.
 fn owner_rules(agent: &AgentName) -> String {
     format!(
         " (+eval +get +set +del +incr +pexpire ~bot4:lease:{agent}:* ~bot4:fence:{agent}:* \
-         ~bot4:rate:{agent}:*)"
+         ~bot4:rate:{agent}:*) (+xadd +xrevrange ~bot4:log:{agent}:*)"
     )
 }
 
