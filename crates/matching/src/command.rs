@@ -203,6 +203,8 @@ pub enum Command {
         account: AccountId,
         /// In which symbol.
         symbol: SymbolId,
+        /// The name of the cancellation, one for all.
+        cancel_id: ClientId,
     },
     /// Cancels all orders of a list.
     CancelList {

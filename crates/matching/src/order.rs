@@ -128,6 +128,8 @@ pub struct OrderRequest {
     pub iceberg_lots: i64,
     /// Self-trade prevention; the symbol's default when absent.
     pub stp: Option<StpMode>,
+    /// A mark of whoever runs the exchange; it means nothing here.
+    pub mark: u32,
 }
 
 /// An order as it stands after an event.
@@ -151,6 +153,8 @@ pub struct Order {
     pub time_in_force: TimeInForce,
     /// Self-trade prevention.
     pub stp: StpMode,
+    /// The mark that it came with.
+    pub mark: u32,
     /// Where it stands.
     pub status: OrderStatus,
     /// Which rule ended it.
@@ -331,6 +335,7 @@ impl OrderRequest {
             trailing_bips: 0,
             iceberg_lots: 0,
             stp: None,
+            mark: 0,
         }
     }
 

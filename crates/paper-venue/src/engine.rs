@@ -117,7 +117,8 @@ fn take(core: &mut Core, message: Message) {
                 allowed = used.map(|_weight| ());
             }
             if allowed.is_ok() {
-                core.hub.open(id, *new);
+                let now = core.now().unix_millis();
+                core.hub.open(id, *new, now);
             }
             reply.send(allowed).unwrap_or(());
         }

@@ -85,6 +85,10 @@ pub(crate) struct OrderEntry {
     pub(crate) kind: String,
     pub(crate) time_in_force: String,
     pub(crate) stp: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) strategy_id: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) strategy_kind: Option<i64>,
     pub(crate) status: String,
     pub(crate) expiry_reason: Option<String>,
     pub(crate) ticks: i64,

@@ -31,7 +31,7 @@ struct Args {
     /// Only these symbols, for example BTCUSDT,ETHUSDT.
     #[arg(long, value_delimiter = ',')]
     symbols: Vec<String>,
-    /// Serve the retired listen-key endpoints, too.
+    /// Serve the retired listen-key endpoints of REST, too.
     #[arg(long)]
     legacy_listen_key: bool,
     /// Where accounts, orders and trades survive a restart.

@@ -68,7 +68,11 @@ impl Turn<'_> {
     }
 
     /// Cancels every open order of an account in the symbol.
-    pub(super) fn cancel_all(&mut self, account: AccountId) -> Result<Reply, Refusal> {
+    pub(super) fn cancel_all(
+        &mut self,
+        account: AccountId,
+        cancel_id: ClientId,
+    ) -> Result<Reply, Refusal> {
         if self.market.listing.status == SymbolStatus::Break {
             return Err(Refusal::CancelMarketClosed);
         }
@@ -83,7 +87,7 @@ impl Turn<'_> {
                 Some(list) => lists.push(list),
                 None => orders.push(order.id),
             }
-            self.end(key, Ending::Canceled(ClientId::NONE));
+            self.end(key, Ending::Canceled(cancel_id));
         }
         self.drain();
         if orders.is_empty() && lists.is_empty() {

@@ -52,6 +52,7 @@ pub(super) const fn request_of(order: &Order) -> OrderRequest {
         trailing_bips: order.trailing_bips,
         iceberg_lots: order.iceberg_lots,
         stp: Some(order.stp),
+        mark: order.mark,
     }
 }
 

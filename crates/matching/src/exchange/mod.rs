@@ -157,8 +157,9 @@ impl Exchange {
                 let mut turn = self.turn(at, *symbol, Some(*account), events)?;
                 turn.place_list(*account, list).map(Reply::ListPlaced)
             }
-            Command::CancelAll { account, symbol } => {
-                self.turn(at, *symbol, Some(*account), events)?.cancel_all(*account)
+            Command::CancelAll { account, symbol, cancel_id } => {
+                let mut turn = self.turn(at, *symbol, Some(*account), events)?;
+                turn.cancel_all(*account, *cancel_id)
             }
             Command::CancelList { account, symbol, list, cancel_id } => {
                 let mut turn = self.turn(at, *symbol, Some(*account), events)?;

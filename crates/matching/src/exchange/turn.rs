@@ -143,6 +143,7 @@ impl Turn<'_> {
             kind: request.kind,
             time_in_force: request.time_in_force,
             stp: ready.stp,
+            mark: request.mark,
             status: OrderStatus::New,
             expiry_reason: None,
             ticks: ready.ticks,

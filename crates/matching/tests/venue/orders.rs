@@ -200,7 +200,11 @@ fn check_stp(mode: StpMode, resting: i64, coming: i64, expect: &[&str], book: &s
     assert_eq!(floor.book(), book, "{mode:?}");
     let expected = usize::from(mode != StpMode::None);
     assert_eq!(floor.exchange.prevented_matches(a, floor.symbol).count(), expected);
-    let canceled = floor.apply(Command::CancelAll { account: a, symbol: floor.symbol });
+    let canceled = floor.apply(Command::CancelAll {
+        account: a,
+        symbol: floor.symbol,
+        cancel_id: ClientId::NONE,
+    });
     assert_eq!(canceled.is_err(), book == " | ", "{mode:?}");
     let money = floor.money(a);
     assert_eq!(money, [1_000_000, 0, 100_000_000, 0], "{mode:?}: nothing was paid or stays locked");
@@ -352,7 +356,8 @@ fn a_cancellation_has_a_name_and_may_demand_a_state() {
 fn cancelling_all_takes_every_order_and_says_so_when_there_is_none() {
     let mut floor = Floor::plain();
     let a = floor.rich();
-    let command = Command::CancelAll { account: a, symbol: floor.symbol };
+    let command =
+        Command::CancelAll { account: a, symbol: floor.symbol, cancel_id: ClientId::NONE };
     assert_eq!(floor.apply(command.clone()), Err(Refusal::UnknownOrder));
     let (x, y) = (floor.place(a, buy(90, 1)), floor.place(a, sell(110, 1)));
     let reply = floor.ok(command);

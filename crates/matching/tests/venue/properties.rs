@@ -113,6 +113,7 @@ prop_compose! {
             trailing_bips: if is_contingent { bips } else { 0 },
             iceberg_lots: if has_iceberg { iceberg } else { 0 },
             stp,
+            mark: 0,
         }
     }
 }
@@ -250,7 +251,7 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         1 => (account, symbol.clone())
-            .prop_map(|(account, symbol)| Command::CancelAll { account, symbol }),
+            .prop_map(|(account, symbol)| Command::CancelAll { account, symbol, cancel_id: ClientId::NONE }),
         1 => (symbol, status())
             .prop_map(|(symbol, status)| Command::SetStatus { symbol, status }),
     ]
@@ -647,7 +648,8 @@ fn cancel_all(exchange: &mut Exchange) -> Vec<Event> {
     let mut events = Vec::new();
     for symbol in SYMBOLS {
         for account in (0..ACCOUNTS).map(AccountId) {
-            match exchange.apply(at, Command::CancelAll { account, symbol }, &mut events) {
+            let all = Command::CancelAll { account, symbol, cancel_id: ClientId::NONE };
+            match exchange.apply(at, all, &mut events) {
                 Ok(_) | Err(Refusal::UnknownOrder) => {}
                 Err(other) => panic!("{other}"),
             }

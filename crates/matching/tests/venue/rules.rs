@@ -138,7 +138,11 @@ fn open_orders_are_counted_by_kind_and_for_the_whole_venue() {
     assert_eq!(floor.refusal(a, stop), failure("MAX_NUM_ALGO_ORDERS"));
     assert_eq!(floor.refusal(a, buy(10, 1)), "ok");
     assert_eq!(floor.refusal(a, buy(10, 1)), failure("MAX_NUM_ORDERS"));
-    floor.ok(Command::CancelAll { account: a, symbol: floor.symbol });
+    floor.ok(Command::CancelAll {
+        account: a,
+        symbol: floor.symbol,
+        cancel_id: matching::ClientId::NONE,
+    });
     assert_eq!(floor.refusal(a, stop), "ok", "what has ended is not counted");
     let limits = VenueLimits { orders_max: 1, ..VenueLimits::default() };
     floor.exchange = Exchange::new(limits, Keep::default(), ListId(1));

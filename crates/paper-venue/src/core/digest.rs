@@ -12,9 +12,10 @@ use matching::{
 };
 
 use super::Core;
+use super::listed::Strategy;
 use super::report;
 use crate::ledger::{Entry, FillEntry, ListEntry, OrderEntry, PegEntry};
-use crate::streams::{Feed, Topic};
+use crate::streams::{Feed, Listener, Topic};
 use crate::tape::TapeTrade;
 
 /// What one command changed, gathered while its events are read.
@@ -167,12 +168,11 @@ impl Core {
         let symbol = order.symbol;
         let listed = usize::try_from(symbol.0).ok().and_then(|place| self.listed.get(place));
         let Some(listed) = listed else { return };
-        let messages: Vec<_> = self
-            .hub
-            .listeners(order.account)
-            .into_iter()
-            .map(|to| (to, report::execution_report(listed, execution, asset.as_deref(), to.3)))
-            .collect();
+        let told = |to: Listener| {
+            let event = report::execution_report(listed, execution, asset.as_deref(), to.unit);
+            (to, event)
+        };
+        let messages = self.hub.listeners(order.account).into_iter().map(told).collect();
         self.send_user(messages, "executionReport");
     }
 
@@ -184,12 +184,11 @@ impl Core {
         let entry = self.list_entry(event);
         self.log(&Entry::List(entry));
         let Some(listed) = self.listed(list.symbol) else { return };
-        let messages: Vec<_> = self
-            .hub
-            .listeners(list.account)
-            .into_iter()
-            .map(|to| (to, report::list_status(listed, event, to.3)))
-            .collect();
+        let told = |to: Listener| {
+            let event = report::list_status(listed, event, to.unit);
+            (to, event)
+        };
+        let messages = self.hub.listeners(list.account).into_iter().map(told).collect();
         self.send_user(messages, "listStatus");
     }
 
@@ -227,6 +226,9 @@ impl Core {
             commission_asset: self.asset(fill.commission_asset).to_owned(),
             is_maker: fill.is_maker,
         });
+        let strategy = self
+            .listed(order.symbol)
+            .map_or_else(Strategy::default, |listed| listed.strategies.of(order.mark));
         OrderEntry {
             account: order.account.0,
             symbol: self.listed(order.symbol).map(|l| l.name.clone()).unwrap_or_default(),
@@ -239,6 +241,8 @@ impl Core {
             kind: report::kind(order.kind).to_owned(),
             time_in_force: report::tif(order.time_in_force).to_owned(),
             stp: report::stp(order.stp).to_owned(),
+            strategy_id: strategy.id,
+            strategy_kind: strategy.kind,
             status: report::status(order.status).to_owned(),
             expiry_reason: order.expiry_reason.map(|why| report::reason(why).to_owned()),
             ticks: order.ticks,

@@ -12,6 +12,42 @@ use crate::tape::{Candle, Tape};
 /// Atoms of an asset in one unit of 1e-8.
 pub(crate) const ATOMS_PER_E8: i128 = 10_000;
 
+/// What a client calls the strategy that an order belongs to. It is told back and changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Strategy {
+    pub(crate) id: Option<i64>,
+    pub(crate) kind: Option<i64>,
+}
+
+/// The strategies of a symbol, each with the mark that its orders bear.
+#[derive(Debug, Default)]
+pub(crate) struct Strategies {
+    marks: BTreeMap<Strategy, u32>,
+    by_mark: Vec<Strategy>,
+}
+
+// === impl Strategies ===
+
+impl Strategies {
+    /// The mark of a strategy; zero for none.
+    pub(crate) fn mark(&mut self, strategy: Strategy) -> u32 {
+        if strategy == Strategy::default() {
+            return 0;
+        }
+        let next = u32::try_from(self.by_mark.len()).map_or(0, |count| count.saturating_add(1));
+        let mark = *self.marks.entry(strategy).or_insert(next);
+        if mark == next {
+            self.by_mark.push(strategy);
+        }
+        mark
+    }
+
+    pub(crate) fn of(&self, mark: u32) -> Strategy {
+        let place = usize::try_from(mark).ok().and_then(|mark| mark.checked_sub(1));
+        place.and_then(|place| self.by_mark.get(place)).copied().unwrap_or_default()
+    }
+}
+
 /// Changes of the book since the last depth message.
 #[derive(Debug, Default)]
 pub(crate) struct DepthBatch {
@@ -36,6 +72,7 @@ pub(crate) struct Listed {
     /// One lot in 1e-8 of the base asset.
     pub(crate) step: i128,
     pub(crate) tape: Tape,
+    pub(crate) strategies: Strategies,
     /// For streams of a second and of 100 ms.
     pub(crate) batches: [DepthBatch; 2],
     pub(crate) top: Top,
@@ -78,6 +115,7 @@ impl Listed {
             tick,
             step,
             tape: Tape::default(),
+            strategies: Strategies::default(),
             batches: [DepthBatch::default(), DepthBatch::default()],
             top: [None, None],
             update_id: listing.start.update_id.saturating_sub(1),

@@ -243,7 +243,7 @@ impl Core {
         self.listed.get(usize::try_from(id.0).ok()?)
     }
 
-    fn listed_mut(&mut self, id: SymbolId) -> Option<&mut Listed> {
+    pub(crate) fn listed_mut(&mut self, id: SymbolId) -> Option<&mut Listed> {
         self.listed.get_mut(usize::try_from(id.0).ok()?)
     }
 

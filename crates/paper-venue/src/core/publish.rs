@@ -10,11 +10,8 @@ use crate::faults::{FaultKind, Occasion, Stage, Strike};
 use crate::ledger::Entry;
 use crate::protocol::timing::TimeUnit;
 use crate::protocol::{Array, Object};
-use crate::streams::{ConnId, Feed, Frame, Topic};
+use crate::streams::{ConnId, Feed, Frame, Listener, Topic};
 use crate::tape::{Aggregate, Candle, Interval, TapeTrade};
-
-/// A listener of an account: connection, number of the subscription, envelope, unit of time.
-type Listener = (ConnId, u64, bool, TimeUnit);
 
 /// `bookTicker`.
 pub(super) fn book_ticker(listed: &Listed) -> String {
@@ -367,18 +364,18 @@ impl Core {
         build: impl Fn(TimeUnit) -> String,
     ) {
         let listeners = self.hub.listeners(account);
-        let messages = listeners.into_iter().map(|to| (to, build(to.3))).collect();
+        let built = |to: Listener| {
+            let event = build(to.unit);
+            (to, event)
+        };
+        let messages = listeners.into_iter().map(built).collect();
         self.send_user(messages, kind);
     }
 
     pub(super) fn send_user(&mut self, messages: Vec<(Listener, String)>, kind: &str) {
-        for ((conn, number, is_wrapped, _), event) in messages {
-            let text = if is_wrapped {
-                format!("{{\"subscriptionId\":{number},\"event\":{event}}}")
-            } else {
-                event
-            };
-            self.deliver(conn, Frame::Text(text.into()), (Stage::User, kind, ""));
+        for (to, event) in messages {
+            let text = to.wrap(event);
+            self.deliver(to.conn, Frame::Text(text.into()), (Stage::User, kind, ""));
         }
     }
 

@@ -114,9 +114,15 @@ fn extras(mut object: Object, listed: &Listed, order: &Order) -> Object {
     }
     if order.trailing_bips > 0 {
         object = object.int("trailingDelta", order.trailing_bips);
-        if let Some(since) = order.trailing_since {
-            object = object.int("trailingTime", since.unix_millis());
-        }
+        let since = order.trailing_since.map_or(-1, Timestamp::unix_millis);
+        object = object.int("trailingTime", since);
+    }
+    let strategy = listed.strategies.of(order.mark);
+    if let Some(id) = strategy.id {
+        object = object.int("strategyId", id);
+    }
+    if let Some(kind) = strategy.kind {
+        object = object.int("strategyType", kind);
     }
     if let Some(number) = order.prevented_match {
         object = object
@@ -177,7 +183,7 @@ pub(crate) fn order(listed: &Listed, order: &Order, unit: TimeUnit) -> String {
     let object = object
         .int("time", unit.of(order.placed_at))
         .int("updateTime", unit.of(order.updated_at))
-        .bool("isWorking", order.is_working)
+        .bool("isWorking", order.working_at.is_some())
         .int("workingTime", order.working_at.map_or(-1, |at| unit.of(at)))
         .str("selfTradePreventionMode", stp(order.stp));
     extras(object, listed, order).end()
@@ -308,6 +314,18 @@ pub(crate) fn list(listed: &Listed, list: &OrderList, unit: TimeUnit) -> Object 
         .raw("orders", &legs(listed, list, ["symbol", "orderId", "clientOrderId"]))
 }
 
+/// The list of an order that was amended.
+pub(crate) fn amended_list(listed: &Listed, list: &OrderList) -> String {
+    Object::new()
+        .int("orderListId", list.id.0)
+        .str("contingencyType", contingency(list.kind))
+        .str("listOrderStatus", list_order_status(list))
+        .str("listClientOrderId", list.client_id.as_str())
+        .str("symbol", &listed.name)
+        .raw("orders", &legs(listed, list, ["symbol", "orderId", "clientOrderId"]))
+        .end()
+}
+
 /// The event `executionReport`; `asset` is where the commission was taken.
 pub(crate) fn execution_report(
     listed: &Listed,
@@ -382,6 +400,13 @@ fn tail(mut object: Object, listed: &Listed, report: &Execution, unit: TimeUnit)
         if let Some(since) = order.trailing_since {
             object = object.int("D", unit.of(since));
         }
+    }
+    let strategy = listed.strategies.of(order.mark);
+    if let Some(id) = strategy.id {
+        object = object.int("j", id);
+    }
+    if let Some(kind) = strategy.kind {
+        object = object.int("J", kind);
     }
     if let Some(from) = order.peg {
         object = object.str("gP", peg(from.reference));

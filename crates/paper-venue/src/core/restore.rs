@@ -16,6 +16,7 @@ use matching::{
 
 use super::Core;
 use super::clients::{Client, OwnTrade};
+use super::listed::Strategy;
 use super::report;
 use crate::directory::Directory;
 use crate::ledger::{Entry, Ledger, ListEntry, OrderEntry, StateError};
@@ -176,8 +177,10 @@ const TIFS: [TimeInForce; 3] =
     [TimeInForce::GoodTilCanceled, TimeInForce::ImmediateOrCancel, TimeInForce::FillOrKill];
 
 /// An order as its entry describes it.
-fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
+fn order_of(core: &mut Core, entry: &OrderEntry) -> Option<Order> {
     let symbol = *core.symbols.get(&entry.symbol)?;
+    let strategy = Strategy { id: entry.strategy_id, kind: entry.strategy_kind };
+    let mark = core.listed_mut(symbol)?.strategies.mark(strategy);
     let time = Timestamp::from_unix_nanos;
     let peg = match &entry.peg {
         Some(peg) => Some(Peg {
@@ -207,6 +210,7 @@ fn order_of(core: &Core, entry: &OrderEntry) -> Option<Order> {
         stop_ticks: entry.stop_ticks,
         trailing_bips: entry.trailing_bips,
         trailing_since: entry.trailing_since.map(time),
+        mark,
         lots: entry.lots,
         quote_atoms: entry.quote_atoms.parse().ok()?,
         iceberg_lots: entry.iceberg_lots,

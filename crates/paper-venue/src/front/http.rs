@@ -96,6 +96,10 @@ fn read(
     peer: SocketAddr,
 ) -> Result<Request, ApiError> {
     let ((method, path, query), (headers, body)) = (line, content);
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if accepted.contains("application/sbe") && !accepted.contains("application/json") {
+        return Err(ApiError::no_sbe());
+    }
     let form = form_of(method, headers, body)?;
     let unit = match headers.get("x-mbx-time-unit") {
         Some(text) => TimeUnit::try_from_text(text.to_str().unwrap_or(""))?,

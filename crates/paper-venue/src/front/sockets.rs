@@ -54,6 +54,9 @@ pub(super) async fn open(
         Some(Err(error)) => return streams::refuse(&error),
         None => TimeUnit::Millis,
     };
+    if query.peek("responseFormat") == Some("sbe") {
+        return streams::refuse(&ApiError::no_sbe());
+    }
     let shows_limits = query.peek("returnRateLimits") != Some("false");
     let conn = front.next_conn();
     upgrade.on_upgrade(move |socket: WebSocket| async move {

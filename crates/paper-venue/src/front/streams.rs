@@ -179,6 +179,16 @@ struct Life {
 
 type Sink = SplitSink<WebSocket, Ws>;
 
+/// How a connection ends.
+enum End {
+    /// Without a farewell: it is lost, or a fault wants it so.
+    Cut,
+    /// The other side said farewell.
+    Heard,
+    /// This side does, with this.
+    Told(CloseFrame),
+}
+
 // === impl Life ===
 
 impl Life {
@@ -205,45 +215,57 @@ impl Life {
         kill: CancellationToken,
     ) {
         let (mut sink, mut stream) = socket.split();
+        let close =
+            |code, reason: &'static str| End::Told(CloseFrame { code, reason: reason.into() });
         let mut batch = Vec::with_capacity(WRITE_BATCH);
         let mut ping = tokio::time::interval_at(Instant::now() + self.ping, self.ping);
         let ends = self.ends;
-        loop {
+        let end = loop {
             tokio::select! {
                 count = frames.recv_many(&mut batch, WRITE_BATCH) => {
-                    if count == 0 || !self.write(&mut sink, &mut batch).await {
-                        break;
+                    if count == 0 {
+                        break close(1001, "");
+                    }
+                    if !self.write(&mut sink, &mut batch).await {
+                        break End::Cut;
                     }
                 }
                 message = stream.next() => {
-                    let Some(Ok(message)) = message else { break };
-                    if !self.hear(&mut sink, message, &incoming).await {
-                        break;
+                    let Some(Ok(message)) = message else { break End::Cut };
+                    if !self.count() {
+                        break close(1008, "Too many requests");
+                    }
+                    if let Some(end) = self.hear(&mut sink, message, &incoming).await {
+                        break end;
                     }
                 }
                 _ = ping.tick() => {
                     if !self.beat(&mut sink).await {
-                        break;
+                        break close(1008, "Pong timeout");
                     }
                 }
-                () = tokio::time::sleep_until(ends) => break,
-                () = kill.cancelled() => break,
-                () = self.stop.cancelled() => break,
+                () = tokio::time::sleep_until(ends) => break close(1001, ""),
+                () = kill.cancelled() => break close(1008, "disconnected"),
+                () = self.stop.cancelled() => break close(1001, ""),
             }
+        };
+        if self.is_silent {
+            return;
         }
-        // The other side may be gone: closing is a courtesy.
-        let bye = Ws::Close(Some(CloseFrame { code: 1001, reason: "".into() }));
-        if !self.is_silent {
-            let closing = async {
-                if sink.send(bye).await.is_ok() {
-                    sink.close().await.unwrap_or(());
-                }
-            };
-            tokio::time::timeout(Duration::from_secs(1), closing).await.unwrap_or(());
-        }
+        let farewell = async {
+            match end {
+                End::Cut => return,
+                // The answer to the other side's farewell waits underneath.
+                End::Heard => sink.flush().await.unwrap_or(()),
+                End::Told(frame) => sink.send(Ws::Close(Some(frame))).await.unwrap_or(()),
+            }
+            // Whoever ends a connection with something unread in it loses what was sent last.
+            while let Some(Ok(_)) = stream.next().await {}
+        };
+        tokio::time::timeout(Duration::from_secs(1), farewell).await.unwrap_or(());
     }
 
-    /// Writes frames; false when the connection ends.
+    /// Writes frames; false when the connection ends without a farewell.
     async fn write(&mut self, sink: &mut Sink, batch: &mut Vec<Frame>) -> bool {
         for frame in batch.drain(..) {
             match frame {
@@ -263,31 +285,25 @@ impl Life {
         sink.flush().await.is_ok()
     }
 
-    /// Takes a message of the client; false when the connection ends.
-    async fn hear(&mut self, sink: &mut Sink, message: Ws, incoming: &Incoming) -> bool {
-        if !self.count() {
-            let bye = CloseFrame { code: 1008, reason: "Too many requests".into() };
-            sink.send(Ws::Close(Some(bye))).await.unwrap_or(());
-            return false;
-        }
+    /// Takes a message of the client; gives how the connection ends, if it does.
+    async fn hear(&mut self, sink: &mut Sink, message: Ws, incoming: &Incoming) -> Option<End> {
         match &message {
             Ws::Text(_) => {}
             Ws::Pong(_) => {
                 self.waiting = None;
-                return true;
+                return None;
             }
             // Pings are answered underneath.
-            Ws::Ping(_) | Ws::Binary(_) => return true,
-            Ws::Close(_) => return false,
+            Ws::Ping(_) | Ws::Binary(_) => return None,
+            Ws::Close(_) => return Some(End::Heard),
         }
-        let Some(text) = super::sockets::text_of(&message) else { return true };
+        let text = super::sockets::text_of(&message)?;
         if self.is_silent {
-            return true;
+            return None;
         }
-        match (incoming.0)(text.to_owned()).await {
-            Some(Frame::Text(text)) => sink.send(Ws::Text(text)).await.is_ok(),
-            Some(_) => false,
-            None => true,
+        match (incoming.0)(text.to_owned()).await? {
+            Frame::Text(text) => sink.send(Ws::Text(text)).await.is_err().then_some(End::Cut),
+            Frame::Silence | Frame::Close => Some(End::Cut),
         }
     }
 
@@ -345,7 +361,11 @@ async fn subscribe(front: &Front, conn: ConnId, names: Vec<String>) -> Option<&'
                 if let Some(open) = core.hub.conn(conn) {
                     let number = open.next_user;
                     open.next_user = number.saturating_add(1);
-                    let user = crate::streams::Subscriber { account, is_wrapped: false };
+                    let user = crate::streams::Subscriber {
+                        account,
+                        listen_key: Some(name),
+                        ends_with_session: false,
+                    };
                     open.users.insert(number, user);
                 }
                 continue;

@@ -2,8 +2,8 @@
 
 use domain::OrderId;
 use matching::{
-    AccountId, Cancel, CancelReplace, CancelRestriction, ClientId, Command, Event, ExecutionKind,
-    OrderRef, Refusal, ReplaceMode, Reply, SymbolId,
+    AccountId, Cancel, CancelReplace, CancelRestriction, ClientId, Command, Event, OrderRef,
+    Refusal, ReplaceMode, Reply, SymbolId,
 };
 
 use super::market::symbol;
@@ -96,7 +96,9 @@ pub(super) fn all(core: &mut Core, call: &mut Call) -> Result<String, ApiError> 
     let symbol = symbol(core, call)?;
     call.params.finish()?;
     let account = call.account()?;
-    let reply = core.apply(Command::CancelAll { account, symbol });
+    // One cancellation, however many orders it ends.
+    let cancel_id = name_or_made_up(core, None)?;
+    let reply = core.apply(Command::CancelAll { account, symbol, cancel_id });
     let (orders, lists) = match reply {
         Ok(Reply::CanceledAll { orders, lists }) => (orders, lists),
         Ok(_) => return Err(ApiError::unexpected_response()),
@@ -109,28 +111,14 @@ pub(super) fn all(core: &mut Core, call: &mut Call) -> Result<String, ApiError> 
     let client = core.clients.get(&account).ok_or_else(ApiError::bad_key)?;
     let mut rows = Array::new();
     for order in orders.iter().filter_map(|id| client.find(symbol, Some(*id), None)) {
-        rows.raw(&report::canceled(listed, order, request_id(core, order.id), call.unit));
+        rows.raw(&report::canceled(listed, order, cancel_id, call.unit));
     }
     for list in lists.iter().filter_map(|id| client.lists.get(&id.0)) {
         rows.raw(&super::lists::with_reports(core, call, list, |order| {
-            report::canceled(listed, order, request_id(core, order.id), call.unit)
+            report::canceled(listed, order, cancel_id, call.unit)
         }));
     }
     Ok(rows.end())
-}
-
-/// The name of the cancellation that the last command made of an order.
-fn request_id(core: &Core, order: OrderId) -> ClientId {
-    let found = core.events.iter().find_map(|event| match event {
-        Event::Execution(execution)
-            if execution.order.id == order && execution.kind == ExecutionKind::Canceled =>
-        {
-            let own = execution.order.client_id;
-            Some(if execution.request_id.is_none() { own } else { execution.request_id })
-        }
-        _ => None,
-    });
-    found.unwrap_or(ClientId::NONE)
 }
 
 pub(super) fn replace(core: &mut Core, call: &mut Call) -> Result<String, ApiError> {
@@ -208,8 +196,7 @@ pub(super) fn amend(core: &mut Core, call: &mut Call) -> Result<String, ApiError
     let listed = core.listed(symbol).ok_or_else(ApiError::invalid_symbol)?;
     let lots = listed.lots(quantity)?;
     let account = call.account()?;
-    let client_id = name.map(|name| name.parse::<ClientId>()).transpose();
-    let client_id = client_id.map_err(|_error| ApiError::invalid_data("newClientOrderId"))?;
+    let client_id = Some(name_or_made_up(core, name)?);
     let command = Command::Amend { account, symbol, order, lots, client_id };
     let id = match core.apply(command) {
         Ok(Reply::Amended(id)) => id,
@@ -220,14 +207,16 @@ pub(super) fn amend(core: &mut Core, call: &mut Call) -> Result<String, ApiError
     let client = core.clients.get(&account).ok_or_else(ApiError::bad_key)?;
     let order = client.find(symbol, Some(id), None).ok_or_else(ApiError::no_such_order)?;
     let execution = core.events.iter().find_map(|event| match event {
-        Event::Execution(execution) if execution.order.id == id => Some(execution.id),
+        Event::Execution(execution) if execution.order.id == id => Some(execution),
         _ => None,
     });
+    // On an amendment the request's name is the one that the order had.
+    let before = execution.map_or(order.client_id, |execution| execution.request_id);
     let amended = Object::new()
         .str("symbol", &listed.name)
         .int("orderId", order.id.0)
         .int("orderListId", report::list_id(order))
-        .str("origClientOrderId", order.client_id.as_str())
+        .str("origClientOrderId", before.as_str())
         .str("clientOrderId", order.client_id.as_str());
     let amended = report::priced(amended, listed, order)
         .e8("qty", listed.quantity(order.lots))
@@ -238,13 +227,19 @@ pub(super) fn amend(core: &mut Core, call: &mut Call) -> Result<String, ApiError
         .str("status", report::status(order.status))
         .str("timeInForce", report::tif(order.time_in_force))
         .str("type", report::kind(order.kind))
-        .str("side", report::side(order.side))
-        .int("workingTime", order.working_at.map_or(-1, |at| call.unit.of(at)))
-        .str("selfTradePreventionMode", report::stp(order.stp))
-        .end();
-    Ok(Object::new()
+        .str("side", report::side(order.side));
+    let amended = match order.working_at {
+        Some(at) => amended.int("workingTime", call.unit.of(at)),
+        None => amended,
+    };
+    let amended = amended.str("selfTradePreventionMode", report::stp(order.stp)).end();
+    let answer = Object::new()
         .int("transactTime", call.unit.of(order.updated_at))
-        .int("executionId", execution.unwrap_or(0))
-        .raw("amendedOrder", &amended)
-        .end())
+        .int("executionId", execution.map_or(0, |execution| execution.id))
+        .raw("amendedOrder", &amended);
+    let list = order.list.and_then(|list| client.lists.get(&list.0));
+    Ok(match list {
+        Some(list) => answer.raw("listStatus", &report::amended_list(listed, list)).end(),
+        None => answer.end(),
+    })
 }

@@ -9,7 +9,7 @@ use matching::{
 use super::market::{day_span, symbol};
 use super::orders::{
     Frame, Names, name_or_made_up, read_kind, read_order, read_response, read_side, read_stp,
-    refused,
+    refused, strategy,
 };
 use crate::core::report::{self, ResponseType};
 use crate::core::{Call, Core};
@@ -41,14 +41,11 @@ fn leg(
     let names = Names::with(prefix);
     let kind = read_kind(call.params.must(&names.of("type"))?)?;
     let name = call.params.maybe_client_id(&names.of("clientOrderId"))?;
-    call.params.maybe_int(&names.of("strategyId"))?;
-    if call.params.maybe_int(&names.of("strategyType"))?.is_some_and(|kind| kind < 1_000_000) {
-        return Err(ApiError::new(-1134, "strategyType was less than 1000000."));
-    }
+    let mark = strategy(core, call, symbol, &names)?;
     let stp = read_stp(&mut call.params)?;
     let client_id = name_or_made_up(core, name)?;
     let listed = core.listed(symbol).ok_or_else(ApiError::invalid_symbol)?;
-    let frame = Frame { side, kind, client_id, stp, lots };
+    let frame = Frame { side, kind, client_id, stp, mark, lots };
     read_order(&mut call.params, listed, frame, &names)
 }
 
@@ -130,6 +127,8 @@ pub(super) fn place_old_oco(core: &mut Core, call: &mut Call) -> Result<String, 
     let limit_iceberg = call.params.maybe_e8("limitIcebergQty")?;
     let stop_iceberg = call.params.maybe_e8("stopIcebergQty")?;
     let stp = read_stp(&mut call.params)?;
+    let limit_mark = strategy(core, call, symbol, &Names::with("limit"))?;
+    let stop_mark = strategy(core, call, symbol, &Names::with("stop"))?;
     let limit_id = name_or_made_up(core, limit_name)?;
     let stop_id = name_or_made_up(core, stop_name)?;
     let listed = core.listed(symbol).ok_or_else(ApiError::invalid_symbol)?;
@@ -147,6 +146,7 @@ pub(super) fn place_old_oco(core: &mut Core, call: &mut Call) -> Result<String, 
         trailing_bips: 0,
         iceberg_lots: count(limit_iceberg)?,
         stp,
+        mark: limit_mark,
     };
     let stop = OrderRequest {
         client_id: stop_id,
@@ -156,6 +156,7 @@ pub(super) fn place_old_oco(core: &mut Core, call: &mut Call) -> Result<String, 
         stop_ticks: stop.map_or(Ok(0), |price| listed.ticks(price))?,
         trailing_bips: trailing.and_then(|bips| u32::try_from(bips).ok()).unwrap_or(0),
         iceberg_lots: count(stop_iceberg)?,
+        mark: stop_mark,
         ..limit
     };
     let (above, below) = match side {

@@ -404,7 +404,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     },
     Operation {
         security: Security::Signed,
-        ..row!(SOCKET, "userDataStream.subscribe.signature", &[], w2, session::subscribe)
+        ..row!(
+            SOCKET,
+            "userDataStream.subscribe.signature",
+            &[],
+            w2,
+            session::subscribe_by_signature
+        )
     },
     row!(SOCKET, "userDataStream.unsubscribe", &[], w2, session::unsubscribe),
 ];

@@ -7,7 +7,7 @@ use matching::{
 };
 
 use super::market::symbol;
-use crate::core::listed::{ATOMS_PER_E8, Listed};
+use crate::core::listed::{ATOMS_PER_E8, Listed, Strategy};
 use crate::core::report::{self, ResponseType};
 use crate::core::{Call, Core};
 use crate::protocol::{ApiError, Array, Object, Params};
@@ -213,6 +213,8 @@ pub(super) struct Frame {
     pub(super) kind: OrderKind,
     pub(super) client_id: ClientId,
     pub(super) stp: Option<StpMode>,
+    /// The mark of what the client says of it.
+    pub(super) mark: u32,
     /// The quantity of a list's legs, when it is given once for both; zero when it is what the
     /// working order will have received.
     pub(super) lots: Option<i64>,
@@ -259,16 +261,24 @@ pub(super) fn read_order(
         trailing_bips,
         iceberg_lots: amounts.iceberg.map_or(Ok(0), |iceberg| listed.lots(iceberg))?,
         stp: frame.stp,
+        mark: frame.mark,
     })
 }
 
-/// Parameters that are accepted and of no effect here, checked all the same.
-pub(super) fn strategy(params: &mut Params) -> Result<(), ApiError> {
-    params.maybe_int("strategyId")?;
-    if params.maybe_int("strategyType")?.is_some_and(|kind| kind < 1_000_000) {
+/// Reads what the client says of an order, and gives the mark that stands for it.
+pub(super) fn strategy(
+    core: &mut Core,
+    call: &mut Call,
+    symbol: SymbolId,
+    names: &Names,
+) -> Result<u32, ApiError> {
+    let id = call.params.maybe_int(&names.of("strategyId"))?;
+    let kind = call.params.maybe_int(&names.of("strategyType"))?;
+    if kind.is_some_and(|kind| kind < 1_000_000) {
         return Err(ApiError::new(-1134, "strategyType was less than 1000000."));
     }
-    Ok(())
+    let listed = core.listed_mut(symbol).ok_or_else(ApiError::invalid_symbol)?;
+    Ok(listed.strategies.mark(Strategy { id, kind }))
 }
 
 /// A single order's parameters.
@@ -285,11 +295,12 @@ pub(super) fn read_single(
     let is_plain = matches!(kind, OrderKind::Limit | OrderKind::Market);
     let default = if is_plain { ResponseType::Full } else { ResponseType::Ack };
     let response = read_response(params, default)?;
-    strategy(params)?;
+    let names = Names::with("");
+    let mark = strategy(core, call, symbol, &names)?;
     let client_id = name_or_made_up(core, name)?;
     let listed = core.listed(symbol).ok_or_else(ApiError::invalid_symbol)?;
-    let frame = Frame { side, kind, client_id, stp, lots: None };
-    let order = read_order(&mut call.params, listed, frame, &Names::with(""))?;
+    let frame = Frame { side, kind, client_id, stp, mark, lots: None };
+    let order = read_order(&mut call.params, listed, frame, &names)?;
     Ok((order, response))
 }
 

@@ -16,14 +16,14 @@ fn session_json(core: &mut Core, call: &Call) -> Result<String, ApiError> {
     let id = conn(call)?;
     let now = call.unit.of(core.now());
     let open = core.hub.conn(id).ok_or_else(ApiError::disconnected)?;
-    let since = open.logon_at;
+    let (since, connected) = (open.logon_at, open.opened_at);
     let count = open.users.len();
     let object = match &open.logon {
         Some(key) => Object::new().str("apiKey", key).int("authorizedSince", since),
         None => Object::new().raw("apiKey", "null").raw("authorizedSince", "null"),
     };
     Ok(object
-        .int("connectedSince", since.max(0))
+        .int("connectedSince", connected)
         .bool("returnRateLimits", true)
         .int("serverTime", now)
         .bool("userDataStream", count > 0)
@@ -57,6 +57,10 @@ pub(super) fn logout(core: &mut Core, call: &mut Call) -> Result<String, ApiErro
     let id = conn(call)?;
     let open = core.hub.conn(id).ok_or_else(ApiError::disconnected)?;
     open.logon = None;
+    let with_session = open.users.iter().filter(|(_, user)| user.ends_with_session);
+    let ended: Vec<u64> = with_session.map(|(number, _)| *number).collect();
+    open.users.retain(|_, user| !user.ends_with_session);
+    terminated(core, call, id, ended);
     session_json(core, call)
 }
 
@@ -67,7 +71,20 @@ pub(super) fn subscriptions(core: &mut Core, call: &mut Call) -> Result<String, 
     Ok(Array::of(open.users.keys().map(|n| Object::new().int("subscriptionId", *n).end())))
 }
 
+/// By the key that the connection logged on with.
 pub(super) fn subscribe(core: &mut Core, call: &mut Call) -> Result<String, ApiError> {
+    subscribed(core, call, true)
+}
+
+pub(super) fn subscribe_by_signature(core: &mut Core, call: &mut Call) -> Result<String, ApiError> {
+    subscribed(core, call, false)
+}
+
+fn subscribed(
+    core: &mut Core,
+    call: &mut Call,
+    ends_with_session: bool,
+) -> Result<String, ApiError> {
     call.params.finish()?;
     let account = call.account()?;
     let id = conn(call)?;
@@ -80,7 +97,8 @@ pub(super) fn subscribe(core: &mut Core, call: &mut Call) -> Result<String, ApiE
     }
     let number = open.next_user;
     open.next_user = number.saturating_add(1);
-    open.users.insert(number, Subscriber { account, is_wrapped: true });
+    let user = Subscriber { account, listen_key: None, ends_with_session };
+    open.users.insert(number, user);
     Ok(Object::new().int("subscriptionId", number).end())
 }
 
@@ -88,7 +106,6 @@ pub(super) fn unsubscribe(core: &mut Core, call: &mut Call) -> Result<String, Ap
     let number = call.params.maybe_int("subscriptionId")?;
     call.params.finish()?;
     let id = conn(call)?;
-    let now = core.now();
     let open = core.hub.conn(id).ok_or_else(ApiError::disconnected)?;
     let none = || ApiError::new(-2036, "User Data Stream subscription not active.");
     let ended: Vec<u64> = match number {
@@ -99,13 +116,18 @@ pub(super) fn unsubscribe(core: &mut Core, call: &mut Call) -> Result<String, Ap
         }
         None => std::mem::take(&mut open.users).into_keys().collect(),
     };
-    let unit = call.unit;
+    terminated(core, call, id, ended);
+    Ok("{}".to_owned())
+}
+
+/// Tells a connection that these subscriptions have ended.
+fn terminated(core: &mut Core, call: &Call, id: ConnId, ended: Vec<u64>) {
+    let now = call.unit.of(core.now());
     for number in ended {
-        let event = Object::new().str("e", "eventStreamTerminated").int("E", unit.of(now)).end();
+        let event = Object::new().str("e", "eventStreamTerminated").int("E", now).end();
         let text = Object::new().int("subscriptionId", number).raw("event", &event).end();
         core.hub.send(id, crate::streams::Frame::Text(text.into()));
     }
-    Ok("{}".to_owned())
 }
 
 fn gone() -> ApiError {

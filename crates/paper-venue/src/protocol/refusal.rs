@@ -92,6 +92,10 @@ impl ApiError {
         Self::new(-1020, "This operation is not supported.")
     }
 
+    pub(crate) fn no_sbe() -> Self {
+        Self::new(-1155, "SBE is not enabled.")
+    }
+
     pub(crate) fn outside_window() -> Self {
         Self::new(-1021, "Timestamp for this request is outside of the recvWindow.")
     }

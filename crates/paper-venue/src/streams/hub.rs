@@ -50,8 +50,19 @@ pub(crate) struct NewConn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subscriber {
     pub(crate) account: AccountId,
-    /// With an envelope of the subscription's number; bare on a listen-key stream.
-    pub(crate) is_wrapped: bool,
+    /// The key by which it was opened as a stream; absent for a numbered subscription.
+    pub(crate) listen_key: Option<String>,
+    /// Whether it ends when the connection logs out.
+    pub(crate) ends_with_session: bool,
+}
+
+/// A connection that hears an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listener {
+    pub(crate) conn: ConnId,
+    /// What stands before an event; a brace ends it, unless this is empty.
+    envelope: String,
+    pub(crate) unit: TimeUnit,
 }
 
 /// One connection.
@@ -64,6 +75,8 @@ pub(crate) struct Conn {
     /// The key that the connection logged on with.
     pub(crate) logon: Option<String>,
     pub(crate) logon_at: i64,
+    /// Since when it is connected, in milliseconds.
+    pub(crate) opened_at: i64,
     /// A frame that a fault keeps back until the next one.
     pub(crate) held: Option<Frame>,
     pub(crate) is_silent: bool,
@@ -83,10 +96,19 @@ pub(crate) struct Hub {
     pub(crate) slow: u64,
 }
 
+// === impl Listener ===
+
+impl Listener {
+    /// The event as it is sent.
+    pub(crate) fn wrap(&self, event: String) -> String {
+        if self.envelope.is_empty() { event } else { format!("{}{event}}}", self.envelope) }
+    }
+}
+
 // === impl Hub ===
 
 impl Hub {
-    pub(crate) fn open(&mut self, id: ConnId, new: NewConn) {
+    pub(crate) fn open(&mut self, id: ConnId, new: NewConn, opened_at: i64) {
         let conn = Conn {
             new,
             names: BTreeMap::new(),
@@ -94,6 +116,7 @@ impl Hub {
             next_user: 0,
             logon: None,
             logon_at: 0,
+            opened_at,
             held: None,
             is_silent: false,
         };
@@ -220,14 +243,19 @@ impl Hub {
         }
     }
 
-    /// The connections that hear an account, with the number of the subscription.
-    pub(crate) fn listeners(&self, account: AccountId) -> Vec<(ConnId, u64, bool, TimeUnit)> {
+    /// The connections that hear an account.
+    pub(crate) fn listeners(&self, account: AccountId) -> Vec<Listener> {
         let mut found = Vec::new();
         for (id, conn) in &self.conns {
-            for (number, user) in &conn.users {
-                if user.account == account {
-                    found.push((*id, *number, user.is_wrapped, conn.new.unit));
-                }
+            for (number, user) in conn.users.iter().filter(|(_, user)| user.account == account) {
+                let envelope = match &user.listen_key {
+                    None => format!("{{\"subscriptionId\":{number},\"event\":"),
+                    Some(key) if conn.new.is_combined => {
+                        format!("{{\"stream\":\"{key}\",\"data\":")
+                    }
+                    Some(_) => String::new(),
+                };
+                found.push(Listener { conn: *id, envelope, unit: conn.new.unit });
             }
         }
         found
@@ -251,7 +279,7 @@ mod tests {
             address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
             weight: 0,
         };
-        hub.open(ConnId(id), new);
+        hub.open(ConnId(id), new, 0);
         (ConnId(id), receiver)
     }
 

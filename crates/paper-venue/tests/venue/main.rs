@@ -5,6 +5,7 @@
 mod admin;
 mod client;
 mod clients;
+mod details;
 mod determinism;
 mod errors;
 mod faults;

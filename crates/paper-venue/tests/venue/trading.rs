@@ -241,6 +241,10 @@ async fn an_ed25519_key_logs_a_socket_on_and_then_needs_no_signature() {
     let payload = format!("apiKey={key}&timestamp={stamp}");
     let signature = base64(pair.sign(payload.as_bytes()).as_ref());
     let mut socket = desk.socket("/ws-api/v3").await;
+    let before = socket.ask(&json!({"id": 0, "method": "session.status"})).await;
+    let connected = before["result"]["connectedSince"].as_i64().unwrap();
+    assert!((connected - stamp).abs() < 60_000, "{before}");
+    assert_eq!(before["result"]["authorizedSince"], json!(null));
     let params = json!({"apiKey": key, "timestamp": stamp, "signature": signature});
     let on = socket.ask(&json!({"id": 1, "method": "session.logon", "params": params})).await;
     assert_eq!(on["result"]["apiKey"], json!(key), "{on}");
@@ -249,7 +253,20 @@ async fn an_ed25519_key_logs_a_socket_on_and_then_needs_no_signature() {
     assert_eq!(status["result"]["canTrade"], true, "{status}");
     let subscribed = socket.ask(&json!({"id": 3, "method": "userDataStream.subscribe"})).await;
     assert_eq!(subscribed["result"]["subscriptionId"], 0);
-    socket.ask(&json!({"id": 4, "method": "session.logout"})).await;
+    // What was subscribed by a signature of its own stays; what hangs on the session ends with it.
+    let params = json!({"apiKey": key, "timestamp": stamp, "signature": signature});
+    let own = json!({"id": 9, "method": "userDataStream.subscribe.signature", "params": params});
+    assert_eq!(socket.ask(&own).await["error"]["code"], -2035, "one an account");
+    let ended = socket.ask(&json!({"id": 4, "method": "session.logout"})).await;
+    assert_eq!(ended["event"]["e"], "eventStreamTerminated", "{ended}");
+    let out = socket.next().await;
+    assert_eq!((out["id"].as_i64(), &out["result"]["userDataStream"]), (Some(4), &json!(false)));
+    assert_eq!(out["result"]["connectedSince"], connected);
+    let none = socket.ask(&json!({"id": 6, "method": "session.subscriptions"})).await;
+    assert_eq!(none["result"], json!([]));
+    assert_eq!(socket.ask(&own).await["result"]["subscriptionId"], 1);
+    let still = socket.ask(&json!({"id": 7, "method": "session.logout"})).await;
+    assert_eq!(still["result"]["userDataStream"], true, "{still}");
     let after = socket.ask(&json!({"id": 5, "method": "account.status", "params": plain})).await;
     assert_eq!(after["error"]["code"], -1102, "{after}");
 }
