@@ -15,7 +15,7 @@ use super::Core;
 use super::listed::Strategy;
 use super::report;
 use crate::ledger::{Entry, FillEntry, ListEntry, OrderEntry, PegEntry};
-use crate::streams::{Feed, Listener, Topic};
+use crate::streams::{Feed, Topic};
 use crate::tape::TapeTrade;
 
 /// What one command changed, gathered while its events are read.
@@ -168,12 +168,10 @@ impl Core {
         let symbol = order.symbol;
         let listed = usize::try_from(symbol.0).ok().and_then(|place| self.listed.get(place));
         let Some(listed) = listed else { return };
-        let told = |to: Listener| {
-            let event = report::execution_report(listed, execution, asset.as_deref(), to.unit);
-            (to, event)
-        };
-        let messages = self.hub.listeners(order.account).into_iter().map(told).collect();
-        self.send_user(messages, "executionReport");
+        let events = self.hub.events(order.account, |unit| {
+            report::execution_report(listed, execution, asset.as_deref(), unit)
+        });
+        self.send_user(events, "executionReport");
     }
 
     fn take_list(&mut self, event: &ListEvent) {
@@ -184,12 +182,8 @@ impl Core {
         let entry = self.list_entry(event);
         self.log(&Entry::List(entry));
         let Some(listed) = self.listed(list.symbol) else { return };
-        let told = |to: Listener| {
-            let event = report::list_status(listed, event, to.unit);
-            (to, event)
-        };
-        let messages = self.hub.listeners(list.account).into_iter().map(told).collect();
-        self.send_user(messages, "listStatus");
+        let events = self.hub.events(list.account, |unit| report::list_status(listed, event, unit));
+        self.send_user(events, "listStatus");
     }
 
     fn tell_position(&mut self, account: AccountId, balances: &[(AssetId, i128, i128)]) {

@@ -10,7 +10,7 @@ use crate::faults::{FaultKind, Occasion, Stage, Strike};
 use crate::ledger::Entry;
 use crate::protocol::timing::TimeUnit;
 use crate::protocol::{Array, Object};
-use crate::streams::{ConnId, Feed, Frame, Listener, Topic};
+use crate::streams::{ConnId, Feed, Frame, Topic};
 use crate::tape::{Aggregate, Candle, Interval, TapeTrade};
 
 /// `bookTicker`.
@@ -363,19 +363,13 @@ impl Core {
         kind: &str,
         build: impl Fn(TimeUnit) -> String,
     ) {
-        let listeners = self.hub.listeners(account);
-        let built = |to: Listener| {
-            let event = build(to.unit);
-            (to, event)
-        };
-        let messages = listeners.into_iter().map(built).collect();
-        self.send_user(messages, kind);
+        let events = self.hub.events(account, build);
+        self.send_user(events, kind);
     }
 
-    pub(super) fn send_user(&mut self, messages: Vec<(Listener, String)>, kind: &str) {
-        for (to, event) in messages {
-            let text = to.wrap(event);
-            self.deliver(to.conn, Frame::Text(text.into()), (Stage::User, kind, ""));
+    pub(super) fn send_user(&mut self, events: Vec<(ConnId, String)>, kind: &str) {
+        for (conn, text) in events {
+            self.deliver(conn, Frame::Text(text.into()), (Stage::User, kind, ""));
         }
     }
 

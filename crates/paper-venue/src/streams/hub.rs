@@ -56,15 +56,6 @@ pub(crate) struct Subscriber {
     pub(crate) ends_with_session: bool,
 }
 
-/// A connection that hears an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listener {
-    pub(crate) conn: ConnId,
-    /// What stands before an event; a brace ends it, unless this is empty.
-    envelope: String,
-    pub(crate) unit: TimeUnit,
-}
-
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -94,15 +85,6 @@ pub(crate) struct Hub {
     conns: BTreeMap<ConnId, Conn>,
     topics: BTreeMap<Topic, Subscribers>,
     pub(crate) slow: u64,
-}
-
-// === impl Listener ===
-
-impl Listener {
-    /// The event as it is sent.
-    pub(crate) fn wrap(&self, event: String) -> String {
-        if self.envelope.is_empty() { event } else { format!("{}{event}}}", self.envelope) }
-    }
 }
 
 // === impl Hub ===
@@ -243,22 +225,27 @@ impl Hub {
         }
     }
 
-    /// The connections that hear an account.
-    pub(crate) fn listeners(&self, account: AccountId) -> Vec<Listener> {
-        let mut found = Vec::new();
+    /// An event of an account for each connection that hears it, as it is sent there.
+    pub(crate) fn events(
+        &self,
+        account: AccountId,
+        build: impl Fn(TimeUnit) -> String,
+    ) -> Vec<(ConnId, String)> {
+        let mut events = Vec::new();
         for (id, conn) in &self.conns {
             for (number, user) in conn.users.iter().filter(|(_, user)| user.account == account) {
-                let envelope = match &user.listen_key {
-                    None => format!("{{\"subscriptionId\":{number},\"event\":"),
+                let event = build(conn.new.unit);
+                let text = match &user.listen_key {
+                    None => format!("{{\"subscriptionId\":{number},\"event\":{event}}}"),
                     Some(key) if conn.new.is_combined => {
-                        format!("{{\"stream\":\"{key}\",\"data\":")
+                        format!("{{\"stream\":\"{key}\",\"data\":{event}}}")
                     }
-                    Some(_) => String::new(),
+                    Some(_) => event,
                 };
-                found.push(Listener { conn: *id, envelope, unit: conn.new.unit });
+                events.push((*id, text));
             }
         }
-        found
+        events
     }
 }
 

@@ -3,5 +3,5 @@
 mod hub;
 mod topic;
 
-pub(crate) use hub::{ConnId, FRAMES_MAX, Frame, Hub, Listener, NewConn, Subscriber};
+pub(crate) use hub::{ConnId, FRAMES_MAX, Frame, Hub, NewConn, Subscriber};
 pub(crate) use topic::{Feed, Topic};
