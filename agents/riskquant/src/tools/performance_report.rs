@@ -21,6 +21,9 @@ use crate::track::TrackRatios;
 /// How many drawdowns are listed, the deepest first.
 const DRAWDOWNS_MAX: usize = 5;
 
+/// The most returns of all windows together, for which nobody waits longer than some seconds.
+const WINDOWED_MAX: usize = 200_000_000;
+
 /// The most returns of all resamples together, for which nobody waits longer than some seconds.
 const DRAWS_MAX: usize = 200_000_000;
 
@@ -334,6 +337,11 @@ fn windows(
 ) -> Result<Option<Rolling>, Failure> {
     let Some(window) = params.window else { return Ok(None) };
     let window = usize::try_from(window).expect("invariant: a u32 fits into a usize");
+    let count = params.returns.len().saturating_add(1).saturating_sub(window);
+    if window.saturating_mul(count) > WINDOWED_MAX {
+        let rule = format!("times the {count} windows of it must be at most {WINDOWED_MAX}");
+        return Err(Failure::invalid("window", window, &rule, json!(720)));
+    }
     let of = |metric| {
         let series = rolling(&params.returns, window, metric, basis);
         series.map_err(|error| of_track(error, fields))
