@@ -47,9 +47,7 @@ impl Desk {
     /// The orders that were sent within the window that ends now, as the record has them.
     pub(crate) async fn count_orders(&self) -> Result<OrderRate, String> {
         let window = self.order_window();
-        let now = self.clock.now();
-        let back = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
-        let since = domain::Timestamp::from_unix_nanos(now.unix_nanos().saturating_sub(back));
+        let since = self.clock.now().minus(window);
         let filter = OrderFilter { since: Some(since), ..OrderFilter::default() };
         let limit = self.limits().limits.order_rate_max;
         let orders = self.journal.load_orders(&self.name, &filter, limit).await;
