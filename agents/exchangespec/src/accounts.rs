@@ -600,7 +600,7 @@ async fn read_books(journal: &Journal, name: &str, venue: &dyn Venue) -> Result<
         for deposit in &page.rows {
             books.deposit(&deposit.asset, deposit.amount).map_err(|error| error.to_string())?;
         }
-        let Some(next) = page.next_after else { break };
+        let Some(next) = page.next_after() else { break };
         after = next;
     }
     let mut after = 0;
@@ -610,7 +610,7 @@ async fn read_books(journal: &Journal, name: &str, venue: &dyn Venue) -> Result<
         for fill in &page.rows {
             books.fill(fill).map_err(|why| format!("trade {}: {why}", fill.trade_id))?;
         }
-        let Some(next) = page.next_after else { break };
+        let Some(next) = page.next_after() else { break };
         after = next;
     }
     for order in journal.load_open_orders(name).await.map_err(failed)? {

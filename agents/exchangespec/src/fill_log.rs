@@ -51,19 +51,19 @@ pub(crate) async fn keep(desk: Arc<Desk>, log: Log, stop: CancellationToken) {
 
 /// Writes what the journal has and the log has not.
 async fn write(desk: &Desk, log: &Log) -> Result<(), String> {
-    let mut last = log.last().await.map_err(|failure| failure.to_string())?;
-    loop {
-        let after = i64::try_from(last).unwrap_or(i64::MAX);
+    let last = log.last().await.map_err(|failure| failure.to_string())?;
+    let mut next = Some(i64::try_from(last).unwrap_or(i64::MAX));
+    while let Some(after) = next {
         let page = desk.journal.load_fills(&desk.name, None, after, PAGE).await;
         let page = page.map_err(|error| error.to_string())?;
         for (number, fill) in page.numbers.iter().zip(&page.rows) {
             let number = u64::try_from(*number).map_err(|error| error.to_string())?;
             let appended = log.append(number, &FillView::from(fill)).await;
             appended.map_err(|failure| failure.to_string())?;
-            last = number;
         }
-        if page.rows.is_empty() {
-            return Ok(());
-        }
+        // A page that is not full is the last.
+        let is_full = page.rows.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
+        next = page.next_after().filter(|_| is_full);
     }
+    Ok(())
 }

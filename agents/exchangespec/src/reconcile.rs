@@ -328,7 +328,7 @@ impl Desk {
             let page = self.journal.load_deposits(&self.name, after, journal::PAGE_MAX).await;
             let page = page.map_err(|error| error.to_string())?;
             count = count.saturating_add(page.rows.iter().filter(|d| d.asset == *asset).count());
-            match page.next_after {
+            match page.next_after() {
                 Some(next) => after = next,
                 None => return Ok(count),
             }

@@ -64,18 +64,19 @@ impl Record {
         let (mut fills, mut after) = (Vec::new(), 0);
         loop {
             let page = journal.load_fills(ACCOUNT, None, after, PAGE_MAX).await?;
+            let next = page.next_after();
             fills.extend(page.rows);
-            let Some(next) = page.next_after else { break };
+            let Some(next) = next else { break };
             after = next;
         }
         let (mut paid_in, mut after) = (BTreeMap::new(), 0);
         loop {
             let page = journal.load_deposits(ACCOUNT, after, PAGE_MAX).await?;
-            for deposit in page.rows {
+            for deposit in &page.rows {
                 let sum: &mut i128 = paid_in.entry(deposit.asset.to_string()).or_default();
                 *sum = sum.saturating_add(atoms(deposit.amount)?);
             }
-            let Some(next) = page.next_after else { break };
+            let Some(next) = page.next_after() else { break };
             after = next;
         }
         let mut found_as = BTreeMap::new();

@@ -216,8 +216,9 @@ impl DropCopy {
         loop {
             let page = self.journal.load_fills(&self.settings.account, None, after, PAGE_MAX);
             let page = page.await?;
+            let next = page.next_after();
             fills.extend(page.rows);
-            match page.next_after {
+            match next {
                 Some(next) => after = next,
                 None => return Ok(fills),
             }
@@ -238,7 +239,7 @@ impl DropCopy {
             for deposit in &page.rows {
                 add(&deposit.asset, deposit.amount)?;
             }
-            let Some(next) = page.next_after else { break };
+            let Some(next) = page.next_after() else { break };
             after = next;
         }
         for fill in fills {

@@ -23,8 +23,6 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// The sequence number of each.
     pub numbers: Vec<i64>,
-    /// Ask for what comes after this; `None` when there was nothing more.
-    pub next_after: Option<i64>,
 }
 
 /// Money that was paid into an account (positive) or taken out of it (negative).
@@ -47,6 +45,16 @@ type DepositRow = (i64, String, String, String, String, i64);
 
 const SELECT_DEPOSIT: &str =
     "SELECT sequence, deposit_id, account, asset, amount, at FROM deposits WHERE deposit_id = $1";
+
+// === impl Page ===
+
+impl<T> Page<T> {
+    /// Ask for what comes after this; `None` when there was nothing more.
+    #[must_use]
+    pub fn next_after(&self) -> Option<i64> {
+        self.numbers.last().copied()
+    }
+}
 
 // === impl Journal ===
 
@@ -79,9 +87,8 @@ impl Journal {
         });
         let rows = rows?;
         let numbers: Vec<i64> = rows.iter().map(|row| row.0).collect();
-        let next_after = numbers.last().copied();
         let rows = rows.iter().map(read_fill).collect::<Result<_, _>>()?;
-        Ok(Page { rows, numbers, next_after })
+        Ok(Page { rows, numbers })
     }
 
     /// Records a deposit, once for each `deposit_id`. Tells whether it is new.
@@ -146,9 +153,8 @@ impl Journal {
         });
         let rows = rows?;
         let numbers: Vec<i64> = rows.iter().map(|row| row.0).collect();
-        let next_after = numbers.last().copied();
         let rows = rows.into_iter().map(read_deposit).collect::<Result<_, _>>()?;
-        Ok(Page { rows, numbers, next_after })
+        Ok(Page { rows, numbers })
     }
 }
 

@@ -95,7 +95,7 @@ async fn get_trades(exchange: &Exchange, params: Params) -> Result<Trades, Failu
                 desk.journal.load_fills(&desk.name, Some(&symbol), after, params.limit).await;
             let page = page.map_err(|error| Failure::unavailable(error.to_string()))?;
             let fills = page.rows.iter().map(FillView::from).collect();
-            Ok(Trades { fills: Some(fills), trades: None, next_after: page.next_after })
+            Ok(Trades { fills: Some(fills), trades: None, next_after: page.next_after() })
         }
         Scope::Market => {
             if let Some(after) = params.after {

@@ -158,7 +158,7 @@ async fn a_deposit_counts_once_and_pages_follow_on() {
         assert_eq!(error.to_string(), "deposit_id: d-0 is the id of another deposit");
         let first = journal.load_deposits("paper", 0, 2).await.unwrap();
         assert_eq!(first.rows, [deposit(0, "paper"), deposit(1, "paper")]);
-        let second = journal.load_deposits("paper", first.next_after.unwrap(), 2).await.unwrap();
+        let second = journal.load_deposits("paper", first.next_after().unwrap(), 2).await.unwrap();
         assert_eq!(second.rows, [deposit(2, "paper")]);
     })
     .await;

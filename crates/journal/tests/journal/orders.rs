@@ -75,12 +75,12 @@ async fn every_event_survives_closing_and_opening() {
         assert!(unsettled.len() >= 4, "{}", unsettled.len());
         let page = journal.load_fills("paper", None, 0, 1).await.unwrap();
         assert_eq!((page.rows[0].trade_id, page.rows[0].fee), (1, amount("0.00000001")));
-        let page = journal.load_fills("paper", None, page.next_after.unwrap(), 9).await.unwrap();
+        let page = journal.load_fills("paper", None, page.next_after().unwrap(), 9).await.unwrap();
         assert_eq!((page.rows.len(), page.rows[0].trade_id), (1, 2));
         let other = "ETHUSDT".parse().unwrap();
         assert!(journal.load_fills("paper", Some(&other), 0, 9).await.unwrap().rows.is_empty());
-        let last = journal.load_fills("paper", None, page.next_after.unwrap(), 9).await.unwrap();
-        assert_eq!((last.rows.len(), last.next_after), (0, None));
+        let last = journal.load_fills("paper", None, page.next_after().unwrap(), 9).await.unwrap();
+        assert_eq!((last.rows.len(), last.next_after()), (0, None));
     })
     .await;
 }
