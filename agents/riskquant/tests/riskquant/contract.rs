@@ -420,7 +420,7 @@ async fn a_dataset_answers_as_its_numbers_do_and_is_named_in_the_answer() {
 async fn a_series_that_is_named_may_be_longer_where_the_work_allows() {
     let world = World::new(Config::default()).await;
     let mut text = "time,return\n".to_owned();
-    for hour in 0..25_000_u32 {
+    for hour in 0..30_000_u32 {
         let change = f64::from(hour * 37 % 101) / 5_000.0 - 0.01;
         text.push_str(&format!("{},{change}\n", 1_600_000_000 + 3_600 * hour));
     }
@@ -442,8 +442,12 @@ async fn a_series_that_is_named_may_be_longer_where_the_work_allows() {
     ] {
         let answer = world.call(tool, &named(args)).await.unwrap();
         let read = answer["dataset"].as_str().unwrap();
-        assert!(read.starts_with("years: 25000 returns"), "{tool}: {read}");
+        assert!(read.starts_with("years: 30000 returns"), "{tool}: {read}");
     }
+    let wide = json!({"periods_per_year": 8760.0, "risk_free_rate": 0.0, "window": 15_000});
+    let wide = world.call("performance_report", &named(wide)).await.unwrap_err().to_string();
+    let rule = "`window` is 15000 but times the 15001 windows of it must be at most 200000000";
+    assert!(wide.contains(rule), "{wide}");
     let windows =
         json!({"confidence": 0.95, "method": "historical", "window": 100, "significance": 0.05});
     let refused = world.call("backtest_var", &named(windows)).await.unwrap_err().to_string();
