@@ -105,6 +105,17 @@ const fn shown_tif(order: &Order) -> &'static str {
     tif(order.time_in_force)
 }
 
+/// What the client said of the order, with other names for the fields in events.
+fn strategy(mut object: Object, listed: &Listed, order: &Order, names: [&str; 2]) -> Object {
+    let strategy = listed.strategies.of(order.mark);
+    for (name, value) in names.into_iter().zip([strategy.id, strategy.kind]) {
+        if let Some(value) = value {
+            object = object.int(name, value);
+        }
+    }
+    object
+}
+
 fn extras(mut object: Object, listed: &Listed, order: &Order) -> Object {
     if order.stop_ticks > 0 {
         object = object.e8("stopPrice", listed.price(order.stop_ticks));
@@ -117,13 +128,7 @@ fn extras(mut object: Object, listed: &Listed, order: &Order) -> Object {
         let since = order.trailing_since.map_or(-1, Timestamp::unix_millis);
         object = object.int("trailingTime", since);
     }
-    let strategy = listed.strategies.of(order.mark);
-    if let Some(id) = strategy.id {
-        object = object.int("strategyId", id);
-    }
-    if let Some(kind) = strategy.kind {
-        object = object.int("strategyType", kind);
-    }
+    object = strategy(object, listed, order, ["strategyId", "strategyType"]);
     if let Some(number) = order.prevented_match {
         object = object
             .int("preventedMatchId", number)
@@ -401,13 +406,7 @@ fn tail(mut object: Object, listed: &Listed, report: &Execution, unit: TimeUnit)
             object = object.int("D", unit.of(since));
         }
     }
-    let strategy = listed.strategies.of(order.mark);
-    if let Some(id) = strategy.id {
-        object = object.int("j", id);
-    }
-    if let Some(kind) = strategy.kind {
-        object = object.int("J", kind);
-    }
+    object = strategy(object, listed, order, ["j", "J"]);
     if let Some(from) = order.peg {
         object = object.str("gP", peg(from.reference));
         if from.offset_levels > 0 {
